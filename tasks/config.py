@@ -1,0 +1,168 @@
+"""What steers a run: one frozen model, every default in this file, every threshold with its source.
+
+``Config.build("quick", ["tuning.epochs=3"])`` gives the ``quick`` preset with one value changed.
+Unknown names and values out of range are refused, never ignored.
+"""
+
+import json
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tasks.errors import UsageError
+
+
+class Section(BaseModel):
+    """Base of all configuration sections: frozen, and strict about unknown names."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ChunkConfig(Section):
+    """The sliding window over sentences."""
+
+    unit: Literal["words", "tokens"] = Field("words", description="what window and stride count")
+    window: int = Field(160, ge=8, description="size of a window; whole sentences are packed up to it")
+    stride: int = Field(120, ge=1, description="how far a window moves; window - stride is the overlap")
+
+
+class GenerationConfig(Section):
+    """How completions are made. The floor and the budget decide how long generation goes on."""
+
+    generator: str = Field(
+        "auto",
+        description="'auto' (Llama-2-7b-chat where CUDA and the weights are there, else 'embedded'), 'embedded', "
+        "'none' (rule forms only), a Hugging Face name or folder, a .gguf file, or http(s)://server/v1",
+    )
+    samples_per_fact: int = Field(2, ge=0, le=64, description="candidate questions asked of the model for each fact")
+    floor: int = Field(4, ge=1, description="accepted questions a fact must reach before generation leaves it alone")
+    rounds: int = Field(1, ge=1, le=16, description="top-up rounds over facts below the floor")
+    temperature: float = Field(0.6, ge=0.0, le=2.0, description="0 is greedy")
+    top_p: float = Field(0.95, gt=0.0, le=1.0)
+    max_tokens: int = Field(48, ge=4, le=2048, description="longest completion, in tokens of the generator")
+    batch_size: int = Field(16, ge=1, le=1024, description="prompts a batch; the unit that resume never repeats")
+    budget_minutes: float = Field(4.0, gt=0, description="generation stops topping up after this many minutes")
+    budget_tokens: int = Field(2_000_000, ge=1, description="… or after this many generated tokens")
+    forms_per_fact: int = Field(12, ge=1, le=64, description="rule-made forms kept for one fact at most")
+
+
+class CurationConfig(Section):
+    """Filters and near-duplicates."""
+
+    question_words: tuple[int, int] = Field((3, 40), description="fewest and most words of a question")
+    answer_words: tuple[int, int] = Field((1, 60), description="fewest and most words of an answer")
+    # Grounding by content words is the precision side of ROUGE-1 (Lin 2004) without its stop words.
+    grounding: float = Field(0.8, ge=0, le=1, description="share of the answer's content words found in the evidence")
+    # Jaccard 0.8 over shingles is the usual near-duplicate threshold (Lee et al. 2022, arXiv:2107.06499, sec. 4.2).
+    duplicate_similarity: float = Field(0.8, gt=0, le=1, description="Jaccard over word shingles: same question")
+    minhash_permutations: int = Field(128, ge=16, le=1024)
+
+
+class RefusalConfig(Section):
+    """Refusal pairs: minimal twins of answerable ones."""
+
+    # A quarter to a third: R-Tuning (arXiv:2311.09677) and the Idk datasets (arXiv:2401.13275) over-refuse above it.
+    share: float = Field(0.3, ge=0, lt=1, description="refusals as a share of all pairs")
+    kinds: tuple[str, ...] = Field(
+        ("fictitious", "near-miss", "moved", "unstated", "tag", "outside"), description="which twins are made"
+    )
+
+
+class SplitConfig(Section):
+    """Facts, not rows, are split."""
+
+    valid: float = Field(0.03, ge=0, lt=0.5, description="share of a fact's question forms kept for validation")
+    withheld: float = Field(0.0, ge=0, lt=0.9, description="share of facts never taught, for U4 probes")
+
+
+class TuningConfig(Section):
+    """The student and how it is trained."""
+
+    student: str = Field("embedded", description="'embedded', or a Hugging Face name or folder")
+    method: Literal["lora", "qlora", "full"] = "lora"
+    system: str = Field("Answer from the book only.", description="the closed-domain system prompt")
+    template: Literal["auto", "llama2", "chat"] = Field(
+        "auto", description="'auto': [INST] for Llama-2, the tokenizer's own chat template for any other that has one"
+    )
+    answer_style: Literal["short", "short-then-statement", "statement-then-short"] = "short-then-statement"
+    tag_share: float = Field(0.6, ge=0, le=1, description="share of items that show the Source tag")
+    rank: int = Field(32, ge=1, le=1024)
+    alpha: int = Field(64, ge=1)
+    dropout: float = Field(0.0, ge=0, lt=1)
+    learning_rate: float = Field(1e-3, gt=0)
+    warmup: float = Field(0.05, ge=0, lt=1, description="share of the steps")
+    schedule: str = Field("cosine", description="a scheduler name of transformers")
+    epochs: float = Field(3.0, gt=0)
+    minutes: float = Field(6.0, gt=0, description="epochs are cut so that training fits, by the speed measured first")
+    batch_size: int = Field(32, ge=1)
+    max_length: int = Field(256, ge=16, description="tokens; longer examples are rejected, never cut")
+    replay_share: float = Field(0.06, ge=0, lt=1, description="general items from the base itself, against forgetting")
+    weight_decay: float = Field(0.0, ge=0)
+
+
+class ProbeConfig(Section):
+    """Asking the base and the tuned model."""
+
+    batch_size: int = Field(32, ge=1)
+    max_new_tokens: int = Field(48, ge=1)
+    margin_threshold: float | None = Field(
+        None, description="refuse when the refusal margin exceeds this; None: the value chosen on validation"
+    )
+    gate_hpa: float = Field(0.0, ge=0, le=1, description="the run fails when HPA stays below")
+
+
+class Config(Section):
+    """Everything a run depends on, besides its texts."""
+
+    preset: Literal["quick", "full"] = "quick"
+    seed: int = Field(17, ge=0)
+    chunks: ChunkConfig = ChunkConfig()
+    generation: GenerationConfig = GenerationConfig()
+    curation: CurationConfig = CurationConfig()
+    refusals: RefusalConfig = RefusalConfig()
+    split: SplitConfig = SplitConfig()
+    tuning: TuningConfig = TuningConfig()
+    probing: ProbeConfig = ProbeConfig()
+
+    @classmethod
+    def build(cls, preset: str = "quick", overrides: list[str] | None = None) -> "Config":
+        """Resolve a preset and ``section.name=value`` overrides (values are JSON, or plain text).
+
+        Raises:
+            UsageError: for an unknown preset or name, or a value that does not fit.
+        """
+        if preset not in PRESETS:
+            raise UsageError(f"--preset {preset}: unknown; choose one of {', '.join(PRESETS)}")
+        values: dict[str, Any] = {"preset": preset} | {name: dict(part) for name, part in PRESETS[preset].items()}
+        for override in overrides or []:
+            _assign(values, override)
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(str(part) for part in first["loc"])
+            raise UsageError(f"--set {name}={first['input']!r}: {first['msg']}; see `closedbook run --help`") from error
+
+
+PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+    "quick": {},
+    "full": {
+        "generation": {"samples_per_fact": 6, "rounds": 3, "budget_minutes": 12.0, "forms_per_fact": 24},
+        "tuning": {"epochs": 12.0, "minutes": 38.0},
+    },
+}
+
+
+def _assign(values: dict[str, Any], override: str) -> None:
+    name, separator, text = override.partition("=")
+    if not separator or not name:
+        raise UsageError(f"--set {override}: not of the form section.name=value, e.g. --set tuning.epochs=3")
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        value = text
+    section, dot, key = name.partition(".")
+    if not dot:
+        values[section] = value
+    elif isinstance(part := values.setdefault(section, {}), dict):
+        part[key] = value
