@@ -7,7 +7,7 @@ Unknown names and values out of range are refused, never ignored.
 import json
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tasks.errors import UsageError
 
@@ -24,6 +24,15 @@ class ChunkConfig(Section):
     unit: Literal["words", "tokens"] = Field("words", description="what window and stride count")
     window: int = Field(160, ge=8, description="size of a window; whole sentences are packed up to it")
     stride: int = Field(120, ge=1, description="how far a window moves; window - stride is the overlap")
+
+    @model_validator(mode="after")
+    def _windows_touch(self) -> "ChunkConfig":
+        if self.stride > self.window:
+            raise UsageError(
+                f"chunks.stride={self.stride} is larger than chunks.window={self.window}: the text between two windows "
+                f"would be lost; set chunks.stride to {self.window} or less"
+            )
+        return self
 
 
 class GenerationConfig(Section):

@@ -21,9 +21,9 @@ from tasks.corpus.layout import Span, flows
 # end a sentence as often as not (etc., p.m., cm.) are left out on purpose: a small letter behind them tells.
 BEFORE_NAMES = (
     "adm ald assoc asst atty aug ave bart bldg blvd bp brig bros capt cdr cllr cmdr co col comdr corp cpl dept dist "
-    "div dr drs ed eds esq fr gen gov hon hosp inc insp inst jas jos jr jun ld lieut lt ltd maj messrs mfg mgr mlle mme "
-    "mr mrs ms mt mts op pres prof profs pvt rep reps rev revd rr rt sen sens sgt snr sr st ste supt surg thos treas "
-    "univ vs viz wm cf ca i.e e.g ie eg q.v al aet æt b.sc m.sc ph.d m.d b.a m.a f.r.c.s f.r.s m.p u.s u.k u.n"
+    "div dr drs ed eds esq fr gen gov hon hosp inc insp inst jas jos jr jun ld lieut lt ltd maj messrs mfg mgr mlle "
+    "mme mr mrs ms mt mts op pres prof profs pvt rep reps rev revd rr rt sen sens sgt snr sr st ste supt surg thos "
+    "treas univ vs viz wm cf ca i.e e.g ie eg q.v al aet æt b.sc m.sc ph.d m.d b.a m.a f.r.c.s f.r.s m.p u.s u.k u.n"
 )
 
 # Abbreviations that stand before a number or a letter: "Fig. 12", "vol. ii.", "Plate. A".
