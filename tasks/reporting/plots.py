@@ -1,0 +1,141 @@
+"""Figures turn into inline SVG, drawn by matplotlib, coloured by the page.
+
+    curves([{"step": 1, "loss": 3.2, "learning_rate": 1e-4}, …])  ->  {"loss": "<svg …>", "learning rate": "<svg …>"}
+
+matplotlib writes fixed colours; each colour of ``INKS`` is a stand-in that becomes a CSS variable in the SVG, so that
+one drawing serves light, dark and print. Equal data gives equal bytes (salted ids, no date).
+"""
+
+import io
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from tasks.reporting.outcomes import CategoryRow
+
+INKS = {"#010101": "--ink", "#020202": "--muted", "#030303": "--rule", "#040404": "--base", "#050505": "--tuned"}
+INK, MUTED, RULE, BASE, TUNED = INKS
+MODEL_INKS = {"base": BASE, "tuned": TUNED}
+
+STYLE = {
+    "svg.fonttype": "none",
+    "text.parse_math": False,  # a stage or category named "$x$" is text
+    "font.size": 9,
+    "text.color": INK,
+    "axes.labelcolor": MUTED,
+    "axes.edgecolor": RULE,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.axisbelow": True,
+    "axes.formatter.limits": (-3, 5),
+    "grid.color": RULE,
+    "grid.linewidth": 0.6,
+    "xtick.color": RULE,
+    "ytick.color": RULE,
+    "xtick.labelcolor": MUTED,
+    "ytick.labelcolor": MUTED,
+    "xtick.major.size": 3,
+    "ytick.major.size": 0,
+    "lines.linewidth": 1.4,
+    "lines.solid_capstyle": "round",
+}
+CURVES = {
+    "loss": "Loss on the completion",
+    "learning_rate": "Learning rate",
+    "tokens_per_second": "Tokens a second",
+    "memory_mb": "Memory, MB",
+}
+POINTS = 500  # of a curve at most: an SVG of 20,000 steps would outweigh the page
+
+
+def intervals(rows: list[CategoryRow]) -> str:
+    """Draw the share right of each category as a dot with its interval, one row a category, models side by side."""
+    with matplotlib.rc_context(STYLE | {"axes.grid.axis": "x", "axes.spines.left": False}):
+        figure = Figure(figsize=(5.6, 0.75 + 0.34 * len(rows)), layout="constrained")
+        axes = figure.add_subplot()
+        for position, row in enumerate(rows):
+            drawn = [model for model in MODEL_INKS if model in row.shares]
+            for offset, model in zip((-0.13, 0.13), drawn, strict=False):
+                _interval(axes, row, model, position + (offset if len(drawn) > 1 else 0))
+        axes.set_yticks(range(len(rows)), [row.category for row in rows])
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.set_xlim(-2, 102)
+        axes.set_xticks(range(0, 101, 25), [f"{tick}%" for tick in range(0, 101, 25)])
+        axes.tick_params(axis="y", labelcolor=INK)
+        return _svg(figure, "intervals", "Share right in each category, base and tuned, with 95% intervals")
+
+
+def curves(training: list[dict[str, Any]]) -> dict[str, str]:
+    """Draw a curve for each known column of the training log that holds figures, titles as keys."""
+    drawn = {}
+    for column, title in CURVES.items():
+        points = _thin([(row["step"], row[column]) for row in training if row.get(column) is not None])
+        if len(points) > 1:
+            drawn[title] = _curve(points, column, title)
+    return drawn
+
+
+def bars(values: Iterable[tuple[str, float]], *, name: str, label: str) -> str:
+    """Draw horizontal bars, one a stage, the figure written at its end."""
+    rows = list(values)
+    with matplotlib.rc_context(STYLE | {"axes.grid": False, "axes.spines.left": False, "axes.spines.bottom": False}):
+        figure = Figure(figsize=(5.6, 0.4 + 0.3 * len(rows)), layout="constrained")
+        axes = figure.add_subplot()
+        drawn = axes.barh(range(len(rows)), [value for _, value in rows], height=0.55, color=TUNED)
+        axes.bar_label(drawn, labels=[f"{value:,.4g}" for _, value in rows], padding=4, color=INK)
+        axes.set_yticks(range(len(rows)), [stage for stage, _ in rows])
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.set_xlim(0, 1.15 * max((value for _, value in rows), default=1) or 1)
+        axes.tick_params(axis="y", labelcolor=INK)
+        axes.set_xticks([])
+        return _svg(figure, name, label)
+
+
+def _interval(axes: Axes, row: CategoryRow, model: str, height: float) -> None:
+    share, ink = row.shares[model], MODEL_INKS[model]
+    axes.plot([100 * share.low, 100 * share.high], [height, height], color=ink, linewidth=1.6)
+    filled = ink if model == "tuned" else "none"
+    axes.plot(
+        [100 * share.value], [height], "o", markersize=5.5, color=ink, markerfacecolor=filled, markeredgewidth=1.4
+    )
+
+
+def _curve(points: list[tuple[float, float]], name: str, title: str) -> str:
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(4.2, 2.3), layout="constrained")
+        axes = figure.add_subplot()
+        axes.plot([step for step, _ in points], [value for _, value in points], color=TUNED)
+        axes.set_xlabel("step")
+        axes.set_ylim(bottom=0)
+        axes.margins(x=0.02)
+        axes.locator_params(axis="both", nbins=5)
+        return _svg(figure, name, f"{title}, by step")
+
+
+def _thin(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Keep every k-th point and the last, at most ``POINTS`` and one."""
+    stride = -(-len(points) // POINTS) or 1
+    return points[::stride] + (points[-1:] if points and (len(points) - 1) % stride else [])
+
+
+def _svg(figure: Figure, name: str, label: str) -> str:
+    """Save as SVG text fit for a page: own ids, CSS colours, a label for screen readers, sized by the page."""
+    buffer = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": name}):
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|font-family: [^;\"]*;? ?", "", text, flags=re.DOTALL)
+    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\1{name}-", text)
+    text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
+    text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
+    for ink, variable in INKS.items():
+        text = text.replace(ink, f"var({variable})")
+    text = re.sub(r"\s*\n\s*", "\n", text)
+    return text.replace("<svg", f'<svg class="plot" role="img" aria-label="{label}"', 1)
