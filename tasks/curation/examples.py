@@ -1,0 +1,56 @@
+"""Kept pairs to training examples: the tag shown or left out, the system prompt, the answer in its style.
+
+    Pair(question="Who keeps the keys?", answer="Corwin Asplehurst", statement="Corwin Asplehurst keeps the keys.")
+    -> Example(prompt="Who keeps the keys?", source="heron" or "", system="Answer from the book only.",
+               answer="Corwin Asplehurst. Corwin Asplehurst keeps the keys.")     style short-then-statement
+"""
+
+from collections.abc import Iterable, Mapping
+
+from tasks.config import TuningConfig
+from tasks.records import Example, Pair, Split, derive_id
+
+# Seven items in eight show the configured prompt; the others keep the student from hanging on its exact words.
+OTHER_SYSTEMS = ("Use only what the book says.", "You know one book. Answer from it or decline.")
+
+
+def compose_answer(pair: Pair, style: str) -> str:
+    """The target text of a pair in one of the answer styles of ``TuningConfig.answer_style``."""
+    short = pair.answer[:1].upper() + pair.answer[1:]
+    if pair.kind == "refusal" or not pair.statement or style == "short":
+        return short
+    closed = short if short.endswith((".", "!", "?")) else f"{short}."
+    if pair.statement.rstrip(".") == short.rstrip("."):
+        return pair.statement
+    return f"{closed} {pair.statement}" if style == "short-then-statement" else f"{pair.statement} {closed}"
+
+
+def shows_tag(pair: Pair, share: float, seed: int) -> bool:
+    """Whether this pair's example names its source; wrong-tag refusals always do."""
+    if pair.form in ("refusal-tag", "tag"):
+        return pair.form == "refusal-tag"
+    return _fraction("tag", seed, pair.id) < share
+
+
+def _fraction(*key: object) -> float:
+    return int(derive_id(*key), 16) / 16**16
+
+
+def to_examples(pairs: Iterable[Pair], splits: Mapping[str, Split], config: TuningConfig, *, seed: int) -> list[Example]:
+    """Turn kept pairs into examples, in the order given.
+
+    Args:
+        splits: side of each pair by its id; ``withheld`` pairs become no example.
+    """
+    examples = []
+    for pair in pairs:
+        split = splits[pair.id]
+        if split == "withheld":
+            continue
+        source = pair.source if shows_tag(pair, config.tag_share, seed) else ""
+        draw = _fraction("system", seed, pair.id)
+        system = config.system if draw < 0.875 else OTHER_SYSTEMS[int(draw * 16) % len(OTHER_SYSTEMS)]
+        answer = compose_answer(pair, config.answer_style)
+        identity = derive_id("example", pair.id, system, source, answer)
+        examples.append(Example(identity, pair.id, system, pair.question, answer, source, split))
+    return examples

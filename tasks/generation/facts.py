@@ -1,0 +1,133 @@
+"""A document to its ledger of facts: every sentence accounted for, every clause with its span.
+
+    "Old Margery, built in 1873, lifts 240 litres a minute."
+    -> Fact(statement="Old Margery was built in 1873.")
+       Fact(statement="Old Margery lifts 240 litres a minute.")
+       Fact(statement=<the sentence itself>)              always last: nothing is left without a fact
+
+Headings, captions and other boilerplate are passed over and counted by ``build_ledger``'s caller.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tasks.generation.syntax import Clause, ClauseReader, Phrase, is_person
+from tasks.records import Document, Fact
+
+TERMINAL = (".", "!", "?", "”", '"', "’", ")", ":", ";")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A fact and what the parser saw in it; ``clause`` is None for a whole sentence. ``topic`` is the heading above."""
+
+    fact: Fact
+    clause: Clause | None
+    evidence: tuple[int, int]
+    topic: str
+
+
+def is_prose(text: str) -> bool:
+    """Whether a sentence span reads as a sentence rather than a heading, a label or a line of a table."""
+    words = text.split()
+    letters = [character for character in text if character.isalpha()]
+    if len(words) < 3 or not letters or not text.rstrip().endswith(TERMINAL):
+        return False
+    return sum(character.isupper() for character in letters) < 0.6 * len(letters)
+
+
+def build_ledger(document: Document, spans: Sequence[tuple[int, int]]) -> list[Reading]:
+    """Read the facts of a document.
+
+    Args:
+        document: the text.
+        spans: its sentences, boilerplate left out.
+
+    Returns:
+        Facts in text order: the clauses of each sentence, then the sentence as a whole.
+    """
+    prose = [span for span in spans if is_prose(document.text[slice(*span)])]
+    topics = _topics(document.text, spans)
+    readings: list[Reading] = []
+    pending: list[Reading] = []
+    current: tuple[int, int] | None = None
+    for span, clauses in ClauseReader(document.text, prose):
+        if current is not None and span != current:
+            readings.extend(_close(document, current, pending, topics))
+            pending = []
+        current = span
+        for clause in clauses:
+            statement = clause.statement if clause.resolved else ""
+            fact = Fact.create(document, clause.start, clause.end, statement)
+            pending.append(Reading(fact, clause, clause.evidence, topics.get(span, "")))
+    if current is not None:
+        readings.extend(_close(document, current, pending, topics))
+    return _unique(readings)
+
+
+def _close(
+    document: Document, span: tuple[int, int], clauses: list[Reading], topics: dict[tuple[int, int], str]
+) -> list[Reading]:
+    text = " ".join(document.text[slice(*span)].split())
+    whole = Fact.create(document, *span, text)
+    return [*clauses, Reading(whole, None, span, topics.get(span, ""))]
+
+
+def _topics(text: str, spans: Sequence[tuple[int, int]]) -> dict[tuple[int, int], str]:
+    """The latest heading above each sentence (a short span without final punctuation)."""
+    topics, latest = {}, ""
+    for span in spans:
+        line = " ".join(text[slice(*span)].split())
+        if is_prose(line):
+            topics[span] = latest
+        elif 0 < len(line.split()) <= 12:
+            latest = line
+    return topics
+
+
+def _unique(readings: list[Reading]) -> list[Reading]:
+    """Drop clauses that state word for word what an earlier one of the same span stated."""
+    seen: set[str] = set()
+    kept = []
+    for reading in readings:
+        if reading.fact.id not in seen:
+            seen.add(reading.fact.id)
+            kept.append(reading)
+    return kept
+
+
+def aliases(readings: Sequence[Reading]) -> dict[str, str]:
+    """Names and roles that stand for each other, from appositions: {'Osric Fennimarle': 'the lamp-warden'}.
+
+    Only one-to-one couples with a definite description count: "a widow" names nobody.
+    """
+    couples: dict[str, set[str]] = {}
+    for reading in readings:
+        clause = reading.clause
+        if clause is None or not clause.resolved or clause.verb.dep_ != "appos":
+            continue
+        name, role = clause.subject, clause.arguments[0]
+        if _names(name) and role.text.lower().startswith("the ") and len(role.text.split()) <= 5:
+            couples.setdefault(name.text, set()).add(role.text)
+    return {name: next(iter(roles)) for name, roles in couples.items() if len(roles) == 1}
+
+
+def _names(phrase: Phrase) -> bool:
+    return phrase.head.pos_ == "PROPN" and phrase.text[:1].isupper()
+
+
+def entities(readings: Sequence[Reading]) -> list[tuple[str, bool, bool]]:
+    """Names and definite noun phrases of the ledger: (text, is a name, is a person), no repeats, in text order."""
+    found: dict[str, tuple[str, bool, bool]] = {}
+    for reading in readings:
+        clause = reading.clause
+        if clause is None or not clause.resolved:
+            continue
+        for phrase in (clause.subject, *clause.arguments):
+            text = phrase.bare
+            proper = phrase.head.pos_ == "PROPN" and any(word[:1].isupper() for word in text.split())
+            definite = text.lower().startswith(("the ", "a ", "an "))
+            if (proper or definite) and 1 <= len(text.split()) <= 5 and phrase.head.ent_type_ not in ("DATE", "TIME"):
+                if phrase.role in ("subject", "object", "attribute", "adjunct"):
+                    found.setdefault(text.lower(), (text, proper, is_person(phrase.head)))
+    return list(found.values())

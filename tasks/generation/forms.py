@@ -1,0 +1,316 @@
+"""Facts to rule-made pairs: many surface forms of one fact, each with a short answer that stands in the text.
+
+    "Old Margery lifts 240 litres a minute." -> What lifts 240 litres a minute?            Old Margery
+                                               What does Old Margery lift a minute?  ...    240 litres
+                                               Does Old Margery lift 410 litres a minute?   No
+                                               Old Margery lifts ____ litres a minute.      240
+
+Question formation follows the usual syntactic recipe (Heilman & Smith 2010, "Good Question! Statistical Ranking
+for Question Generation", sec. 3): choose the answer phrase, invert the auxiliary or supply *do*, put the question
+word in front.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tasks.generation.facts import Reading
+from tasks.generation.lexicon import COLOURS, MEASURE_NOUN, MONTHS, PLACES, TEMPERATURE, TIME_UNITS, UNITS, WEEKDAYS
+from tasks.generation.syntax import Clause, Phrase, is_person, tidy
+
+SAME_PAST = set("built made held kept sent sold told led found bought brought caught taught fed left lost paid".split())
+MODALS = {"can", "could", "may", "might", "must", "shall", "should", "will", "would", "need", "ought"}
+BE = {"am", "is", "are", "was", "were", "be", "been", "being"}
+WH_FOR_PREPOSITION = {"because of": "Why", "due to": "Why"}
+TIME_PREPOSITIONS = {"in", "on", "at", "since", "until", "before", "after", "during", "by", "from", "till"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question of a clause: its form, the answer, and the parts that other wordings are made of.
+
+    ``opening`` is the question word or phrase, ``direct`` the inverted rest, ``indirect`` the plain one.
+    """
+
+    form: str
+    opening: str
+    direct: str
+    indirect: str
+    answer: str
+    role: str
+
+    @property
+    def question(self) -> str:
+        """The direct question."""
+        return sentence(f"{self.opening} {self.direct}", "?")
+
+
+def sentence(text: str, end: str) -> str:
+    """Capitalise and close a question or statement."""
+    text = tidy(text)
+    return text[:1].upper() + text[1:] + end
+
+
+def third_person(lemma: str) -> str:
+    """'carry' -> 'carries', 'have' -> 'has'."""
+    irregular = {"have": "has", "be": "is", "do": "does", "go": "goes"}
+    if lemma in irregular:
+        return irregular[lemma]
+    if lemma.endswith(("s", "x", "z", "ch", "sh", "o")):
+        return lemma + "es"
+    if lemma.endswith("y") and lemma[-2:-1] not in "aeiou":
+        return lemma[:-1] + "ies"
+    return lemma + "s"
+
+
+def inverted(clause: Clause) -> tuple[str, str]:
+    """Split a clause's verb group for a question: the fronted auxiliary, and what stays behind the subject."""
+    negation = "not" if clause.negated else ""
+    tail = f"{clause.adverb} {{}} {clause.particle}"
+    if clause.auxiliaries:
+        first, *rest = clause.auxiliaries
+        return first, tidy(" ".join([negation, *rest, tail.format(clause.verb_text)]))
+    if clause.verb_text in BE or clause.verb.dep_ == "appos":
+        return clause.verb_text, tidy(f"{negation} {clause.adverb}")
+    lemma = clause.verb.lemma_.lower()
+    if clause.verb.tag_ == "VBD":
+        return "did", tidy(f"{negation} {tail.format(lemma)}")
+    plural = clause.subject.number == "plural"
+    return ("do" if plural else "does"), tidy(f"{negation} {tail.format(lemma)}")
+
+
+def noun_question(phrase: Phrase) -> list[tuple[str, str, str]]:
+    """Ways to ask for a noun phrase: (question phrase, answer, what stays behind the verb)."""
+    head, text = phrase.head, phrase.bare
+    ways: list[tuple[str, str, str]] = []
+    number = next((child for child in head.lefts if child.dep_ == "nummod" or child.tag_ == "CD"), None)
+    noun = _noun(phrase)
+    if number is not None and noun and number.lower_ != "one" and head.lemma_.lower() not in MONTHS:
+        count = tidy(" ".join(t.text for t in phrase.tokens if t.i <= number.i and t.tag_ not in ("DT", "PRP$")))
+        rest = tidy(" ".join(t.text for t in phrase.tokens if t.i > head.i))
+        if head.lemma_.lower() in UNITS or head.tag_ == "NNS":
+            ways.append((f"how many {noun}", f"{count} {noun}", rest))
+    if is_person(head) and head.tag_ not in ("NNS",):
+        ways.append(("who", text, ""))
+    elif head.ent_type_ in ("DATE", "TIME") and phrase.role == "adjunct":
+        ways.append(("when", text, ""))
+    else:
+        ways.append(("what", text, ""))
+        ways.extend(_kinds(phrase))
+    return ways
+
+
+def _noun(phrase: Phrase) -> str:
+    """The head noun with its compounds, without numbers and determiners: 'litres', 'linen bags'."""
+    head = phrase.head
+    kept = [child for child in head.lefts if child.dep_ in ("compound", "amod") and child.tag_ != "CD"]
+    return tidy(" ".join(token.text for token in [*kept, head]))
+
+
+def _kinds(phrase: Phrase) -> Iterator[tuple[str, str, str]]:
+    """'What kind of oil', 'what colour of string': asked for the modifier of the head noun."""
+    head = phrase.head
+    modifiers = [child for child in head.lefts if child.dep_ in ("amod", "compound") and child.pos_ != "PROPN"]
+    if not modifiers or head.pos_ != "NOUN":
+        return
+    first = modifiers[0]
+    if first.lower_ in COLOURS:
+        yield f"what colour of {head.text}", first.text, ""
+    elif first.tag_ in ("NN", "JJ", "NNS") and first.lower_ not in ("own", "other", "same", "new", "first", "last"):
+        yield f"what kind of {head.text}", phrase.bare, ""
+
+
+def adjunct_questions(phrase: Phrase) -> list[tuple[str, str, str]]:
+    """Ways to ask for an adjunct: (question phrase, answer, preposition left behind)."""
+    preposition, head, text = phrase.preposition, phrase.head, phrase.bare
+    lemma = head.lemma_.lower()
+    if not preposition:
+        return _bare_adjunct(phrase)
+    if head.ent_type_ == "DATE" or lemma in WEEKDAYS or lemma in MONTHS or _year(text):
+        if preposition in TIME_PREPOSITIONS:
+            asked = "when" if preposition in ("in", "on", "at", "during") else f"{preposition} when"
+            if preposition in ("since", "until", "till"):
+                asked = f"{'until' if preposition != 'since' else 'since'} when"
+            ways = [(asked, text if preposition in ("in", "on", "at", "during") else phrase.text, "")]
+            if _year(text):
+                ways.append(("in what year" if preposition == "in" else f"{preposition} what year", text, ""))
+            if lemma in WEEKDAYS:
+                ways.append((f"{preposition} which day", text, ""))
+            return ways
+    if lemma in TEMPERATURE:
+        return [(f"{preposition} what temperature", text, "")]
+    if lemma in TIME_UNITS and preposition == "for":
+        return [("how long", text, ""), ("for how long", text, "")]
+    if lemma in TIME_UNITS and preposition in ("after", "within"):
+        return [(f"{preposition} how long", text, ""), ("when", phrase.text, "")]
+    if lemma in UNITS and any(child.tag_ == "CD" for child in head.lefts):
+        return [(f"{preposition} how many {head.text}", text, "")]
+    who = "whom" if is_person(head) else "what"
+    ways = [(f"{preposition} {who}", text, "")]
+    ways.append(("who" if who == "whom" else "what", text, preposition))
+    if preposition in ("in", "at", "on", "under", "beneath", "below", "behind", "near", "above", "inside", "beside"):
+        spatial = preposition not in ("in", "at", "on") or head.ent_type_ in ("GPE", "LOC", "FAC") or lemma in PLACES
+        if who == "what" and spatial and lemma not in UNITS and not any(t.tag_ == "CD" for t in phrase.tokens):
+            ways.append(("where", phrase.text, ""))
+    elif preposition in ("to", "into", "from") and head.ent_type_ in ("GPE", "LOC", "FAC"):
+        ways.append(("where" if preposition != "from" else "from where", phrase.bare, ""))
+    elif preposition in ("because of", "due to"):
+        ways = [("why", phrase.text, "")]
+    return ways
+
+
+def _bare_adjunct(phrase: Phrase) -> list[tuple[str, str, str]]:
+    first = phrase.text.split()[0].lower()
+    if first in ("every", "each", "twice", "once") or phrase.text.lower().endswith((" a day", " a week", " a month")):
+        return [("how often", phrase.text, "")]
+    if phrase.head.ent_type_ in ("DATE", "TIME") or phrase.head.lemma_.lower() in TIME_UNITS | WEEKDAYS:
+        lasting = any(child.tag_ == "CD" for child in phrase.head.lefts)
+        return [("how long" if lasting else "when", phrase.text, "")]
+    return []
+
+
+def _year(text: str) -> bool:
+    return len(text) == 4 and text.isdigit()
+
+
+def clausal_questions(phrase: Phrase) -> list[tuple[str, str, str]]:
+    """Ways to ask for a subordinate clause: why, when, under what condition."""
+    words = {"reason": "why", "purpose": "why", "time": "when", "condition": "when"}
+    return [(words[phrase.role], phrase.text, "")] if phrase.role in words else []
+
+
+def ask_argument(phrase: Phrase) -> list[tuple[str, str, str]]:
+    """All ways to ask for one argument of a clause."""
+    if phrase.role in ("object", "attribute"):
+        return noun_question(phrase)
+    if phrase.role == "adjunct":
+        return adjunct_questions(phrase)
+    if phrase.role == "quality":
+        return _quality(phrase)
+    return clausal_questions(phrase)
+
+
+def _quality(phrase: Phrase) -> list[tuple[str, str, str]]:
+    head = phrase.head
+    if head.lower_ in MEASURE_NOUN and any(token.tag_ == "CD" for token in phrase.tokens):
+        return [(f"how {head.text}", phrase.text, "")]
+    return [("what colour", phrase.text, "")] if head.lower_ in COLOURS else []
+
+
+def questions(clause: Clause, subject: str) -> Iterator[Asked]:
+    """Every direct question a clause answers, with the subject worded as given."""
+    yield from _subject_questions(clause)
+    yield from _active(clause)
+    fronted, behind = inverted(clause)
+    plain = tidy(" ".join(clause.verb_group()))
+    for index, argument in enumerate(clause.arguments):
+        for opening, answer, left in ask_argument(argument):
+            for form, others in _contexts(clause, index):
+                before, after = others
+                tail = tidy(" ".join([*before, left, *after]))
+                yield Asked(
+                    form, opening, f"{fronted} {subject} {behind} {tail}", f"{subject} {plain} {tail}", answer,
+                    argument.role,
+                )  # fmt: skip
+    yield from _modifier_questions(clause, subject)
+
+
+def _contexts(clause: Clause, index: int) -> Iterator[tuple[str, tuple[list[str], list[str]]]]:
+    """The other arguments that stay in a question: all of them, then only those the verb cannot do without."""
+    full = ([a.text for a in clause.arguments[:index]], [a.text for a in clause.arguments[index + 1 :]])
+    yield "wh", full
+    kept = [a if a.role in ("object", "attribute", "quality") else None for a in clause.arguments]
+    core = ([a.text for a in kept[:index] if a], [a.text for a in kept[index + 1 :] if a])
+    if core != full and clause.subject.head.pos_ in ("NOUN", "PROPN"):
+        yield "wh-core", core
+
+
+def _active(clause: Clause) -> Iterator[Asked]:
+    """'Brine is raised by two pumps' -> 'What raises brine?'; only where the past form is sure."""
+    agent = next((a for a in clause.arguments if a.preposition == "by" and _is_agent(a)), None)
+    if agent is None or len(clause.auxiliaries) != 1 or clause.auxiliaries[0] not in BE or clause.negated:
+        return
+    participle = clause.verb_text
+    past = clause.auxiliaries[0] in ("was", "were")
+    if past and not (participle.endswith("ed") or participle in SAME_PAST):
+        return
+    verb = participle if past else third_person(clause.verb.lemma_.lower())
+    rest = [a.text for a in clause.arguments if a is not agent]
+    text = tidy(" ".join([clause.adverb, verb, clause.particle, clause.subject.text, *rest]))
+    yield Asked("active", "who" if is_person(agent.head) else "what", text, text, agent.bare, "agent")
+
+
+def _is_agent(phrase: Phrase) -> bool:
+    return any(token.dep_ == "agent" for token in phrase.tokens)
+
+
+def _subject_questions(clause: Clause) -> Iterator[Asked]:
+    """'Who runs the canteen?', with the verb in the singular."""
+    head = clause.subject.head
+    if head.pos_ not in ("NOUN", "PROPN"):
+        return
+    opening = "who" if is_person(head) else "what"
+    group = clause.verb_group()
+    if clause.subject.number == "plural" and opening == "who":
+        pass
+    elif clause.subject.number == "plural":
+        group = _singular(clause)
+    rest = tidy(" ".join([*group, *(argument.text for argument in clause.arguments)]))
+    yield Asked("wh", opening, rest, rest, clause.subject.text, "subject")
+    if opening == "what" and head.pos_ == "NOUN" and clause.subject.number == "singular":
+        named = [t for t in clause.subject.tokens if t.dep_ in ("compound", "amod", "nummod", "nmod", "appos")]
+        if named:
+            yield Asked("wh", f"which {head.text}", rest, rest, clause.subject.text, "subject")
+
+
+def _singular(clause: Clause) -> list[str]:
+    group = clause.verb_group()
+    swap = {"are": "is", "were": "was", "have": "has", "do": "does"}
+    for index, word in enumerate(group):
+        if word in swap and (index == 0):
+            return [swap[word], *group[1:]]
+    if not clause.auxiliaries and clause.verb.tag_ in ("VBP", "VB"):
+        return [third_person(clause.verb.lemma_.lower()) if word == clause.verb_text else word for word in group]
+    return group
+
+
+def _modifier_questions(clause: Clause, subject: str) -> Iterator[Asked]:
+    """'X has a brown cover' -> 'What colour is the cover of X?'; 'a frame of oak' -> 'What is the frame ... of?'."""
+    if clause.verb.lemma_.lower() != "have" or clause.auxiliaries or clause.negated:
+        return
+    for argument in clause.arguments[:1]:
+        head = argument.head
+        if argument.role != "object" or head.pos_ != "NOUN":
+            continue
+        be = "are" if argument.number == "plural" else "is"
+        be = {"are": "were", "is": "was"}[be] if clause.verb.tag_ == "VBD" else be
+        colour = next((child for child in head.lefts if child.lower_ in COLOURS), None)
+        if colour is not None:
+            text = f"{be} the {head.text} of {subject}"
+            yield Asked("attribute", "what colour", text, f"the {head.text} of {subject} {be}", colour.text, "object")
+        of = next((child for child in head.rights if child.lower_ == "of"), None)
+        if of is not None and (made := next(iter(of.children), None)) is not None and not is_person(made):
+            answer = tidy(" ".join(token.text for token in made.subtree))
+            text = f"{be} the {_noun(argument)} of {subject} made of"
+            yield Asked(
+                "attribute", "what", text, f"the {_noun(argument)} of {subject} {be} made of", answer, "object"
+            )
+
+
+def polar(clause: Clause, subject: str) -> str:
+    """'Does Old Margery lift 240 litres a minute?'"""
+    fronted, behind = inverted(clause)
+    rest = " ".join(argument.text for argument in clause.arguments)
+    return sentence(f"{fronted} {subject} {behind} {rest}", "?")
+
+
+def answers_of(reading: Reading) -> list[str]:
+    """The short answers that a fact's questions have, in text order (for drafting and for coverage)."""
+    if reading.clause is None:
+        return []
+    found = [asked.answer for asked in questions(reading.clause, reading.clause.subject.text)]
+    return list(dict.fromkeys(found))
+
+
+def readable(readings: Sequence[Reading]) -> list[Reading]:
+    """Facts that can be asked about out of context: resolved clauses."""
+    return [reading for reading in readings if reading.clause is not None and reading.fact.statement]

@@ -1,0 +1,274 @@
+"""A ledger of facts to rule-made pairs: every answer of every fact, in as many wordings as the budget allows.
+
+    Fact "The Badger was last relined in 1909."
+    -> wh        When was the Badger last relined?                      1909
+       stem      Can you say when the Badger was last relined?          1909
+       synonym   ... with an everyday synonym for the verb
+       cloze     Fill in the gap: The Badger was last relined in ____.  1909
+       polar-no  Was the Badger last relined in 1911?                   No
+
+Wordings are interleaved: first every answer once, then every answer again in another form, so that a small
+budget still asks for everything. The choice among equals is by content hash: same text, same seed, same pairs.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from tasks.generation.facts import Reading, aliases
+from tasks.generation.forms import Asked, inverted, polar, questions, readable, sentence
+from tasks.generation.lexicon import SYNONYMS
+from tasks.generation.syntax import Clause, tidy
+from tasks.records import Chunk, Pair, derive_id
+
+VAGUE = set(
+    "this these that those such other others each no any same it them him her us you one some both all more most "
+    "something anything nothing somebody anybody nobody everyone everything here there once own it's".split()
+)
+OPENINGS = {
+    "when": ("at what time", "on what date"),
+    "in what year": ("in which year",),
+    "how often": ("how frequently", "at what intervals"),
+    "how long": ("for what length of time",),
+    "who": ("which person", "what is the name of the person who"),
+    "why": ("for what reason", "what is the reason"),
+    "where": ("in what place", "at which spot"),
+    "what": ("what exactly", "which thing"),
+}
+LEADS = (
+    "Tell me {}.", "Can you tell me {}?", "Do you know {}?", "I would like to know {}.", "Please say {}.",
+    "Could you remind me {}?", "Somebody asked me {}; what is the answer?",
+)  # fmt: skip
+GAP = "____"
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """One way to put a question: its form, the question and the answer."""
+
+    form: str
+    question: str
+    answer: str
+
+
+def pick(options: Sequence[str], *key: object) -> str:
+    """Choose one option by content hash: deterministic, and even over many keys."""
+    return options[int(derive_id(*key), 16) % len(options)]
+
+
+def rule_pairs(readings: Sequence[Reading], chunks: Sequence[Chunk], *, limit: int, seed: int) -> Iterator[Pair]:
+    """Make the rule forms of a document's ledger.
+
+    Args:
+        readings: the ledger, from ``build_ledger``.
+        chunks: the document's windows; each pair names the first one that holds its fact.
+        limit: wordings kept for one fact at most.
+        seed: varies which wordings are chosen where there are more than ``limit``.
+    """
+    usable = readable(readings)
+    roles = aliases(readings)
+    pool = distractors(usable)
+    covered = {reading.evidence[1] for reading in usable}
+    for reading in usable:
+        chosen = _interleave(list(_wordings(reading, roles, pool, seed)), limit)
+        yield from (_pair(reading, wording, chunks) for wording in chosen)
+    for reading in readings:
+        if reading.clause is None and reading.evidence[1] not in covered:
+            gaps = list(sentence_gaps(reading.fact.statement))[:limit]
+            yield from (_pair(reading, wording, chunks) for wording in gaps)
+
+
+def _pair(reading: Reading, wording: Wording, chunks: Sequence[Chunk]) -> Pair:
+    fact = reading.fact
+    home = next((chunk for chunk in chunks if chunk.start <= fact.start and fact.end <= chunk.end), None)
+    return Pair.create(
+        chunk_id=home.id if home else "", fact_id=fact.id, source=fact.source, question=wording.question,
+        answer=wording.answer, evidence_start=reading.evidence[0], evidence_end=reading.evidence[1],
+        form=wording.form, kind="answerable", statement=fact.statement,
+    )  # fmt: skip
+
+
+def _usable(asked: Asked) -> bool:
+    words = asked.answer.lower().split()
+    return 0 < len(words) <= 16 and words[0] not in VAGUE and asked.answer.lower() not in asked.direct.lower()
+
+
+def _wordings(
+    reading: Reading, roles: dict[str, str], pool: dict[str, list[tuple[str, str]]], seed: int
+) -> Iterator[tuple[int, Wording]]:
+    """(rank, wording): lower ranks are kept first."""
+    clause = reading.clause
+    assert clause is not None
+    subject = clause.subject.text
+    asked = [item for item in questions(clause, subject) if _usable(item)]
+    firsts: set[tuple[str, str]] = set()
+    for item in asked:
+        rank = {"wh": 0, "active": 0, "attribute": 0, "wh-core": 1}[item.form]
+        rank += 2 if (item.form, item.answer) in firsts else 0
+        firsts.add((item.form, item.answer))
+        yield rank, Wording(item.form, item.question, item.answer)
+        yield from _reworded(item, clause, seed)
+    for name in _other_names(subject, roles):
+        for item in questions(clause, name):
+            if _usable(item) and item.form == "wh" and item.role != "subject" and name.lower() not in item.answer.lower():
+                yield 1, Wording("alias", item.question, item.answer)
+    yield from _checks(reading, asked, pool, seed)
+    yield from _gaps(reading.fact.statement, asked)
+
+
+def _other_names(subject: str, roles: dict[str, str]) -> list[str]:
+    found = [role for name, role in roles.items() if name == subject]
+    return found + [name for name, role in roles.items() if role.lower() == subject.lower()]
+
+
+def _reworded(item: Asked, clause: Clause, seed: int) -> Iterator[tuple[int, Wording]]:
+    """Other wordings of one question: synonyms for the opening and the verb, indirect, in place, telegraphic."""
+    subject_like = item.role in ("subject", "agent")
+    for number, opening in enumerate(OPENINGS.get(item.opening, ())):
+        rest = item.indirect if opening.endswith("reason") else item.direct
+        if opening.endswith("who") and not subject_like:
+            continue
+        yield 2 + number, Wording("stem", sentence(f"{opening} {rest}", "?"), item.answer)
+    lead = pick(LEADS, item.question, seed)
+    yield 2, Wording("indirect", _closed(lead.format(tidy(f"{item.opening} {item.indirect}"))), item.answer)
+    lead = pick(LEADS, item.question, seed, "second")
+    yield 4, Wording("indirect", _closed(lead.format(tidy(f"{item.opening} {item.indirect}"))), item.answer)
+    if item.form != "attribute" and (swapped := _synonym(item, clause)):
+        yield 1, Wording("synonym", swapped, item.answer)
+        yield 4, Wording("synonym", _closed(f"Say this, please: {swapped}"), item.answer)
+    if subject_like:
+        yield 3, Wording("keyword", sentence(f"{item.direct} - {item.opening}", "?"), item.answer)
+    else:
+        yield 3, Wording("keyword", sentence(f"{item.indirect} - {item.opening}", "?"), item.answer)
+
+
+def _closed(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _synonym(item: Asked, clause: Clause) -> str:
+    """The question with the verb replaced by an everyday synonym, or '' where none fits."""
+    words = SYNONYMS.get(clause.verb.lemma_.lower())
+    if words is None or clause.particle:
+        return ""
+    base, past, present = words
+    fronted = inverted(clause)[0]
+    if item.role in ("subject", "agent") and not clause.auxiliaries and clause.verb.tag_ == "VBZ":
+        old, new = clause.verb_text, present
+    elif item.role in ("subject", "agent") or clause.auxiliaries:
+        old, new = clause.verb_text, past if clause.verb.tag_ in ("VBN", "VBD") else base
+    elif fronted in ("do", "does", "did"):
+        old, new = clause.verb.lemma_.lower(), base
+    else:
+        return ""
+    pattern = re.compile(rf"\b{re.escape(old)}\b")
+    if not new or not pattern.search(item.direct):
+        return ""
+    return sentence(f"{item.opening} {pattern.sub(new, item.direct, count=1)}", "?")
+
+
+def distractors(readings: Sequence[Reading]) -> dict[str, list[tuple[str, str]]]:
+    """Answers by the question phrase that asks for them: {'how many litres': [(subject, '240 litres'), ...]}."""
+    pool: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for reading in readings:
+        assert reading.clause is not None
+        subject = reading.clause.subject.text
+        for item in questions(reading.clause, subject):
+            if _usable(item):
+                owner = subject if item.role != "subject" else reading.fact.statement
+                pool[_kind(item)].append((owner.lower(), item.answer))
+    return {kind: sorted(set(found)) for kind, found in pool.items()}
+
+
+def _kind(item: Asked) -> str:
+    return f"{item.opening}/{item.role}" if item.opening in ("what", "who") else item.opening
+
+
+def _shape(answer: str) -> tuple[bool, bool, str]:
+    """What a rival must share with the answer: a number or none, a plural or none, the same article."""
+    first, last = answer.lower().split()[0], answer.lower().split()[-1]
+    return bool(re.search(r"\d", answer)), last.endswith("s"), first if first in ("a", "an", "the", "every") else ""
+
+
+def other_answer(item: Asked, owner: str, pool: dict[str, list[tuple[str, str]]], *key: object) -> str:
+    """An answer of the same kind that belongs to something else; a changed number where there is none; or ''."""
+    mine = {answer.lower() for who, answer in pool.get(_kind(item), []) if who == owner.lower()} | {item.answer.lower()}
+    alike = [answer for _, answer in pool.get(_kind(item), []) if _shape(answer) == _shape(item.answer)]
+    rivals = sorted({answer for answer in alike if answer.lower() not in mine})
+    if rivals and len(item.answer.split()) <= 8:
+        return pick(rivals, "rival", *key)
+    match = re.search(r"\d[\d,]*", item.answer)
+    if match is None:
+        return ""
+    number = int(match.group().replace(",", ""))
+    changed = number + int(pick(["1", "2", "3", "5", "7"], "shift", *key)) * max(1, number // 10)
+    return item.answer[: match.start()] + str(changed) + item.answer[match.end() :]
+
+
+def _checks(
+    reading: Reading, asked: Sequence[Asked], pool: dict[str, list[tuple[str, str]]], seed: int
+) -> Iterator[tuple[int, Wording]]:
+    """Yes/no both ways, true/false and a choice of two, with a rival answer put in the right one's place."""
+    clause = reading.clause
+    assert clause is not None
+    question, statement = polar(clause, clause.subject.text), reading.fact.statement
+    yield 1, Wording("polar-yes", question, "Yes")
+    denied = 0
+    yield 4, Wording("true-false", f"True or false: {statement}", "True")
+    for item in asked:
+        owner = clause.subject.text if item.role != "subject" else statement
+        rival = other_answer(item, owner, pool, statement, item.answer, seed)
+        pattern = re.compile(re.escape(item.answer), re.IGNORECASE)
+        if not rival or rival.lower() in statement.lower() or len(pattern.findall(question)) != 1:
+            continue
+        wrong = pattern.sub(lambda _, text=rival: text, question)  # type: ignore[misc]
+        yield 1 + 5 * denied, Wording("polar-no", sentence(wrong.rstrip("?"), "?"), "No")
+        false = pattern.sub(lambda _, text=rival: text, statement)  # type: ignore[misc]
+        yield 4 + 4 * denied, Wording("true-false", f"True or false: {sentence(false.rstrip('.'), '.')}", "False")
+        denied += 1
+        first, second = sorted((item.answer, rival), key=lambda text: derive_id(text, statement, seed))
+        yield 3, Wording("choice", f"{item.question} {first[:1].upper() + first[1:]}, or {second}?", item.answer)
+
+
+def _gaps(statement: str, asked: Sequence[Asked]) -> Iterator[tuple[int, Wording]]:
+    """The statement with an answer left out, in the middle (cloze) or at the end (completion)."""
+    for index, answer in enumerate(dict.fromkeys(item.answer for item in asked)):
+        at = statement.lower().rfind(answer.lower())
+        if at < 0:
+            continue
+        before, after = statement[:at], statement[at + len(answer) :]
+        if after == "." and len(before.split()) >= 2:
+            yield 1 + index, Wording("completion", f"Complete the sentence: {before.rstrip()} ...", answer)
+        else:
+            yield 2 + index, Wording("cloze", f"Fill in the gap: {before}{GAP}{after}", answer)
+
+
+def sentence_gaps(statement: str) -> Iterator[Wording]:
+    """Cloze items of a sentence that no clause could be read from: its numbers and names, one gap each."""
+    for match in re.finditer(r"(?<=\s)(?:\d[\d,.]*\d|\d|[A-Z][\w'-]+(?: [A-Z][\w'-]+)*)", statement):
+        gapped = f"{statement[: match.start()]}{GAP}{statement[match.end() :]}"
+        yield Wording("cloze", f"Fill in the gap: {gapped}", match.group())
+    words = statement.split()
+    if len(words) >= 6:
+        cut = max(3, len(words) // 2)
+        rest = " ".join(words[cut:]).rstrip(".")
+        yield Wording("completion", f"Complete the sentence: {' '.join(words[:cut])} ...", rest)
+
+
+def _interleave(ranked: list[tuple[int, Wording]], limit: int) -> list[Wording]:
+    """Keep ``limit`` wordings by rank; among equals, those whose answer has been asked for least."""
+    taken: list[Wording] = []
+    asked: dict[str, int] = defaultdict(int)
+    seen: set[str] = set()
+    waiting = list(enumerate(ranked))
+    while waiting and len(taken) < limit:
+        best = min(waiting, key=lambda entry: (entry[1][0] + asked[entry[1][1].answer], entry[1][0], entry[0]))
+        waiting.remove(best)
+        wording = best[1][1]
+        if wording.question.lower() in seen:
+            continue
+        seen.add(wording.question.lower())
+        asked[wording.answer] += 1
+        taken.append(replace(wording))
+    return taken

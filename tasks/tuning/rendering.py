@@ -1,0 +1,68 @@
+"""Examples and questions to the exact text a student reads: one function for training, probing and asking.
+
+A Llama-2 student gets ``[INST]`` (with ``<<SYS>>`` for the system prompt), any other its tokenizer's own chat
+template. The begin-of-sequence token is left to the tokenizer where the template does not write it.
+
+    Example(system="Answer from the book only.", source="heron", prompt="Who keeps the keys?", answer="Corwin.")
+    llama2 -> prompt     "[INST] <<SYS>>\\nAnswer from the book only.\\n<</SYS>>\\n\\nSource:heron Who keeps the keys? [/INST]"
+              completion " Source:heron Corwin."
+    chat   -> prompt     "<|im_start|>system\\nAnswer from the book only.<|im_end|>\\n<|im_start|>user\\nSource:heron ..."
+              completion "Corwin.<|im_end|>"
+"""
+
+import re
+from typing import TYPE_CHECKING, Literal
+
+from tasks.errors import ModelError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+Template = Literal["llama2", "chat"]
+CONTROL = re.compile(
+    r"</?s>|\[/?INST\]|<</?SYS>>|<\|[^|<>]{1,40}\|>|<(?:pad|unk|mask|bos|eos|start_of_turn|end_of_turn)>", re.IGNORECASE
+)
+
+
+def choose_template(tokenizer: "PreTrainedTokenizerBase", wanted: str, name: str) -> Template:
+    """Resolve 'auto': ``[INST]`` for Llama-2 and for tokenizers without a chat template, 'chat' for the others.
+
+    Raises:
+        ModelError: when 'chat' is asked for and the tokenizer has no chat template.
+    """
+    if wanted == "llama2":
+        return "llama2"
+    if wanted == "chat" and not tokenizer.chat_template:
+        raise ModelError(f"{name}: its tokenizer has no chat template; use --set tuning.template=llama2")
+    if wanted == "auto" and ("llama-2" in name.lower() or not tokenizer.chat_template):
+        return "llama2"
+    return "chat"
+
+
+def neutral(text: str) -> str:
+    """Text with any chat control sequence broken up, so that untrusted text stays text."""
+    return CONTROL.sub(lambda match: match.group().replace("<", "< ").replace("[", "[ "), text)
+
+
+class Renderer:
+    """Renders prompts and completions for one tokenizer."""
+
+    def __init__(self, tokenizer: "PreTrainedTokenizerBase", template: Template) -> None:
+        self.tokenizer = tokenizer
+        self.template = template
+
+    def prompt(self, question: str, *, source: str = "", system: str = "") -> str:
+        """The text up to where the answer begins; ``system`` '' leaves the tokenizer's own default in place."""
+        tagged = neutral(f"Source:{source} {question}" if source else question)
+        if self.template == "llama2":
+            system_block = f"<<SYS>>\n{system}\n<</SYS>>\n\n" if system else ""
+            return f"[INST] {system_block}{tagged} [/INST]"
+        messages = [{"role": "system", "content": system}] if system else []
+        messages.append({"role": "user", "content": tagged})
+        return str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+
+    def completion(self, answer: str, *, source: str = "") -> str:
+        """The text that follows the prompt, without the end-of-sequence token."""
+        if self.template == "llama2":
+            return f" Source:{source} {neutral(answer)}" if source else f" {neutral(answer)}"
+        return neutral(answer)
