@@ -1,7 +1,7 @@
 """Sentences of a document turn into painted sentences: how many questions each one got.
 
     paint(document, pairs, facts)  ->  [Painted(0, 42, questions=7, askable=True), Painted(43, 58, 0, True), …]
-    histogram(painted)             ->  {"0": 1, "1–3": 0, "4–7": 1, "8–15": 0, "16+": 0}
+    histogram(painted)             ->  {"0": 1, "1 to 3": 0, "4 to 7": 1, "8 to 15": 0, "16 or more": 0}
 
 A question counts for every sentence that its evidence touches. A sentence that no fact touches (a heading, a table
 of contents) is not askable and not counted. Offsets are code points; ``utf16`` turns them into the browser's.
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from tasks.corpus.sentences import split_sentences
 from tasks.records import Document, Fact, Pair
 
-# (fewest questions, name): steps double, as the share of facts a small model learns grows with the log of the forms seen.
-STEPS = ((0, "0"), (1, "1–3"), (4, "4–7"), (8, "8–15"), (16, "16+"))
+# (fewest questions, name): steps double, as what a model learns of a fact grows with the logarithm of its forms.
+STEPS = ((0, "0"), (1, "1 to 3"), (4, "4 to 7"), (8, "8 to 15"), (16, "16 or more"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,12 @@
 """The funnel of a run: every stage's tally, the counts on the way, and the proof that nothing was lost.
 
-Tallies of all stages and batches turn into ``funnel.json``; that file turns into a ``Funnel`` for the page and the terminal::
+Tallies of all stages and batches turn into ``funnel.json``; that turns into a ``Funnel`` for page and terminal::
 
     save_funnel(run, [Tally("filter", 1033, 893, {"ungrounded": 140}), Tally("dedup", 893, 812, {"duplicate": 81})])
     load_funnel(run).counts    {"documents": 1, "characters": 7441, "chunks": 11, …, "pairs": 812, "examples": 812}
     load_funnel(run).problems  ()
 
-The law is conservation: parsed = kept + rejected, reason by reason, and every rejection counted stands in ``rejected.jsonl``.
+The law is conservation: parsed = kept + rejected, reason by reason, and every rejection stands in ``rejected.jsonl``.
 """
 
 import json
@@ -31,18 +31,7 @@ LEVELS: dict[str, tuple[str, ...]] = {
     "pairs": ("pairs.jsonl",),
     "examples": ("train.jsonl", "valid.jsonl"),
 }
-ORDER = (
-    "documents",
-    "characters",
-    "sentences",
-    "chunks",
-    "facts",
-    "completions",
-    "parsed",
-    "kept",
-    "pairs",
-    "examples",
-)
+ORDER = ("documents", "characters", "sentences", "chunks", "facts", "completions", "parsed", "pairs", "examples")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +44,9 @@ class Funnel:
 
     def levels(self) -> list[tuple[str, int]]:
         """Return (name, count) from characters to examples: the known names in order, then any other."""
-        known = [(name, self.counts[name]) for name in ORDER if name in self.counts]
-        return known + [(name, count) for name, count in self.counts.items() if name not in ORDER]
+        names = [name for name in ORDER if name in self.counts] + [name for name in self.counts if name not in ORDER]
+        counts = [(name, self.counts[name]) for name in names]
+        return [(name.removesuffix("s") if count == 1 else name, count) for name, count in counts]
 
 
 def combine(tallies: Iterable[Tally]) -> list[Tally]:
@@ -119,7 +109,9 @@ def save_funnel(run: Path, tallies: Iterable[Tally], counts: dict[str, int] | No
     The problems found are written too: a funnel that leaks is shown, never hidden.
     """
     stages = combine(tallies)
-    funnel = Funnel(count_files(run) | (counts or {}), tuple(stages), tuple(check_conservation(run, stages)))
+    parsed = {"parsed": max(tally.parsed for tally in stages)} if stages else {}
+    reached = count_files(run) | parsed | (counts or {})
+    funnel = Funnel(reached, tuple(stages), tuple(check_conservation(run, stages)))
     head = {"stage": READ, "parsed": 0, "kept": 0, "rejected": {}, "counts": funnel.counts, "problems": funnel.problems}
     write_json(run / FUNNEL, [head, *(asdict(tally) for tally in stages)])
     return funnel

@@ -5,7 +5,8 @@
     files.setup        {"config": {…}, "command": "closedbook run …", "versions": {…}}
     files.stages       [{"stage": "generate", "seconds": 212.4, "memory_mb": 1450}, …]
 
-``setup`` and ``stages`` come from ``manifest.json`` when the run is complete; before that from ``config.json`` and ``stages.json``.
+``setup`` and ``stages`` come from ``manifest.json`` when the run is complete; before, from ``config.json`` and
+``stages.json``.
 """
 
 import json

@@ -1,13 +1,15 @@
 """``metrics.json`` turns into rows to show: a name, what it says, and the figure of each model as text.
 
     metric_rows({"base": {"HPA": {"value": 0.047, "n": 64, "low": 0.016, "high": 0.129}}, "tuned": {…}})
-    [MetricRow("HPA", "held-out paraphrase accuracy", {"base": Figure("5%", "2–13%", 64), …})]
+    [MetricRow("HPA", "held-out paraphrase accuracy", {"base": Figure("5%", "2 to 13%", 64), …})]
 
 Rates are shown as percentages; what is no rate (AUROC, perplexity) as the number it is.
 """
 
 from dataclasses import dataclass
 from typing import Any
+
+from tasks.reporting.outcomes import DASH
 
 # The names of tasks.probing.metrics, in the order in which a reader wants them, and what each says.
 NAMES = {
@@ -49,7 +51,7 @@ class MetricRow:
 
 
 def metric_rows(metrics: dict[str, Any]) -> list[MetricRow]:
-    """Turn ``metrics.json`` into rows: the metrics of the evaluation first, in its order, then any other by its name."""
+    """Turn ``metrics.json`` into rows: the metrics that ``NAMES`` knows first, in its order, then any other."""
     models = [model for model in ("base", "tuned") if model in metrics]
     present = dict.fromkeys(name for model in models for name in metrics[model])
     ordered = [name for name in NAMES if name in present] + [name for name in present if name not in NAMES]
@@ -66,8 +68,8 @@ def metric_rows(metrics: dict[str, Any]) -> list[MetricRow]:
 def _figure(name: str, entry: dict[str, Any]) -> Figure:
     low, high = entry.get("low"), entry.get("high")
     if name in PLAIN:
-        ends = "" if low is None or high is None else f"{low:.3g}–{high:.3g}"
+        ends = "" if low is None or high is None else f"{low:.3g}{DASH}{high:.3g}"
         return Figure(f"{entry['value']:.3g}", ends, entry.get("n"))
-    ends = "" if low is None or high is None else f"{100 * low:.0f}–{100 * high:.0f}%"
+    ends = "" if low is None or high is None else f"{100 * low:.0f}{DASH}{100 * high:.0f}%"
     signed = f"{entry['value']:+.1%}" if name.endswith("_change") else f"{entry['value']:.0%}"
     return Figure(signed, ends, entry.get("n"))

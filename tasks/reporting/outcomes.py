@@ -3,7 +3,7 @@
 outcomes = join(probes, results)                 Outcome(probe=…, answers={"base": …, "tuned": …})
 by_category(outcomes)[0]                         CategoryRow("K1", "a taught fact in new words", 64,
                                                              {"base": Share(3, 64, …), "tuned": Share(54, 64, …)})
-headline(outcomes)[0].shares["tuned"].words()    "54 of 64, 84% (73–91%)"
+headline(outcomes)[0].shares["tuned"].words()    "54 of 64, 84% (73 to 91%)", with a dash
 """
 
 from collections.abc import Callable, Iterable
@@ -14,6 +14,7 @@ from tasks.probing.scoring import is_right
 from tasks.records import Probe, ProbeResult
 
 MODELS = ("base", "tuned")
+DASH = "\N{EN DASH}"
 
 
 # The categories of the evaluation, in its order. A category that is not listed here comes after, under its own name.
@@ -63,11 +64,11 @@ class Share:
         return f"{self.value:.0%}"
 
     def interval(self) -> str:
-        """The interval alone: ``73–91%``."""
-        return f"{100 * self.low:.0f}–{100 * self.high:.0f}%"
+        """The interval alone, as percentages."""
+        return f"{100 * self.low:.0f}{DASH}{100 * self.high:.0f}%"
 
     def words(self) -> str:
-        """The whole figure: ``54 of 64, 84% (73–91%)``."""
+        """The whole figure: count, n, percentage, interval."""
         return f"{self.count:,} of {self.n:,}, {self.percent()} ({self.interval()})"
 
 
@@ -99,12 +100,17 @@ class CategoryRow:
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """One figure in plain words. ``label`` finishes the sentence "Of n …"; ``better`` is "high" or "low"."""
+    """One figure in plain words: "Of n ``subject``, the tuned model ``verb`` 54 ``manner``"."""
 
     title: str
-    label: str
-    better: str
+    subject: str
+    verb: str
+    manner: str
     shares: dict[str, Share]
+
+
+Belongs = Callable[[Outcome], bool]
+Flag = Callable[[Outcome, str], bool]
 
 
 def join(probes: Iterable[Probe], results: Iterable[ProbeResult]) -> list[Outcome]:
@@ -136,34 +142,27 @@ def by_category(outcomes: list[Outcome]) -> list[CategoryRow]:
 def headline(outcomes: list[Outcome]) -> list[Headline]:
     """The three figures a reader wants first; one that no probe measures is left out."""
     models = models_of(outcomes)
-    wanted: list[tuple[str, str, str, Callable[[Outcome], bool], Callable[[Outcome, str], bool]]] = [
-        (
-            "Knows",
-            "questions in new words about what it was taught are answered correctly",
-            "high",
-            _is("K1"),
-            Outcome.right,
-        ),
-        ("Declines", "questions that the text does not answer are declined", "high", _is("U"), Outcome.refused),
-        (
-            "Declines wrongly",
-            "questions about what it was taught are declined",
-            "low",
-            _is("K1", "K2"),
-            Outcome.refused,
-        ),
+    new_words, unstated, taught = (
+        "questions in new words about what it was taught",
+        "questions that the text does not answer",
+        "questions about what it was taught",
+    )
+    wanted: list[tuple[tuple[str, str, str, str], Belongs, Flag]] = [
+        (("Knows", new_words, "answers", " correctly"), _is("K1"), Outcome.right),
+        (("Declines when it should", unstated, "declines", ""), _is("U"), Outcome.refused),
+        (("Declines when it should not", taught, "declines", ""), _is("K1", "K2"), Outcome.refused),
     ]
     figures = []
-    for title, label, better, belongs, flag in wanted:
+    for words, belongs, flag in wanted:
         group = [outcome for outcome in outcomes if belongs(outcome)]
         if group:
-            figures.append(Headline(title, label, better, {model: _share(group, model, flag) for model in models}))
+            figures.append(Headline(*words, {model: _share(group, model, flag) for model in models}))
     return figures
 
 
-def _is(*prefixes: str) -> Callable[[Outcome], bool]:
+def _is(*prefixes: str) -> Belongs:
     return lambda outcome: outcome.probe.category.startswith(prefixes)
 
 
-def _share(group: list[Outcome], model: str, flag: Callable[[Outcome, str], bool]) -> Share:
+def _share(group: list[Outcome], model: str, flag: Flag) -> Share:
     return Share.of(flag(outcome, model) for outcome in group if model in outcome.answers)

@@ -9,6 +9,7 @@ content security policy (no network, no script but ours by its hash, no HTML fro
 
 import base64
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,7 @@ def render_report(run: Path) -> Path:
     Raises:
         StorageError: when there is no such folder, a file in it is damaged, or the page cannot be written.
     """
-    html = render(load_run(run))
-    # A lone surrogate, which a model may write as \\ud800 in JSON, cannot be stored as UTF-8: it becomes "?".
-    write_text(run / REPORT, html.encode("utf-8", "replace").decode("utf-8"))
+    write_text(run / REPORT, render(load_run(run)))
     return run / REPORT
 
 
@@ -121,7 +120,9 @@ def _setup(files: RunFiles) -> dict[str, Any]:
         "command": setup.get("command", ""),
         "versions": setup.get("versions", {}),
         "config": {
-            section: [(name, value, _default(defaults, section, name) == value) for name, value in values.items()]
+            section: [
+                (name, _shown(value), _default(defaults, section, name) == value) for name, value in values.items()
+            ]
             for section, values in tables.items()
         },
     }
@@ -129,6 +130,12 @@ def _setup(files: RunFiles) -> dict[str, Any]:
 
 def _default(defaults: dict[str, Any], section: str, name: str) -> Any:
     return defaults.get(name) if section == "run" else defaults.get(section, {}).get(name)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_shown, value))
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _painted(files: RunFiles) -> dict[str, list[Painted]]:

@@ -1,11 +1,11 @@
 """A run turns into the data that the page's tables and painted text are drawn from: columns, as one JSON value.
 
-    payload(files)  ->  {"documents": [{"source", "title", "text", "sections", "sentences": [start, end, questions, askable, …]}],
-                         "pairs": {"id": […], "question": […], "form": [0, 3, …], …, "forms": ["wh", …]},
-                         "probes": {…}, "models": ["base", "tuned"]}
+    payload(files, …)  ->  {"documents": [{"source", "text", "sentences": [start, end, questions, askable, …]}],
+                            "pairs": {"id": […], "question": […], "form": [0, 3, …], …, "names": {"form": ["wh", …]}},
+                            "probes": {…, "models": ["base", "tuned"]}}
     script_json({"a": "</script>"})  ->  {"a":"\\u003c/script\\u003e"}
 
-Columns, with names that repeat kept as numbers, halve the page of 50,000 pairs. Offsets are UTF-16, as a browser counts.
+Columns, with repeated names kept as numbers, halve the page of 50,000 pairs. Offsets are UTF-16, as browsers count.
 """
 
 import json

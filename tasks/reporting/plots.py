@@ -21,7 +21,7 @@ INKS = {"#010101": "--ink", "#020202": "--muted", "#030303": "--rule", "#040404"
 INK, MUTED, RULE, BASE, TUNED = INKS
 MODEL_INKS = {"base": BASE, "tuned": TUNED}
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "text.parse_math": False,  # a stage or category named "$x$" is text
     "font.size": 9,
@@ -33,7 +33,7 @@ STYLE = {
     "axes.grid": True,
     "axes.grid.axis": "y",
     "axes.axisbelow": True,
-    "axes.formatter.limits": (-3, 5),
+    "axes.formatter.limits": (-5, 6),
     "grid.color": RULE,
     "grid.linewidth": 0.6,
     "xtick.color": RULE,

@@ -147,8 +147,10 @@
   function evidence(i) {
     const start = pairs.start[i], end = pairs.end[i];
     const text = data.documents[pairs.document[i]].text;
-    const before = text.slice(Math.max(0, start - CONTEXT), start).split(/\n\s*\n/).pop();
-    const after = text.slice(end, end + CONTEXT).split(/\n\s*\n/)[0];
+    let before = text.slice(Math.max(0, start - CONTEXT), start).split(/\n\s*\n/).pop();
+    let after = text.slice(end, end + CONTEXT).split(/\n\s*\n/)[0];
+    if (before.length === CONTEXT) before = before.replace(/^\S*/, "…");
+    if (after.length === CONTEXT) after = after.replace(/\S*$/, "…");
     return el("p", { class: "evidence" }, el("span", { class: "around" }, before),
       el("span", { class: "span" }, ...marked(text.slice(start, end), pairs.answer[i])), el("span", { class: "around" }, after));
   }
@@ -162,7 +164,7 @@
     const has = pairs.start[i] >= 0;
     const place = has
       ? [section(data.documents[pairs.document[i]], pairs.start[i]), `characters ${number(pairs.start[i])}–${number(pairs.end[i])}`]
-      : ["no evidence: the right answer is a refusal"].slice(of.kind(i) === "refusal" ? 0 : 1);
+      : [];
     const facts = [of.source(i), ...place, of.kind(i), `made by ${of.generator(i)}`, `pair ${pairs.id[i]}`].filter(Boolean).join(" · ");
     const nodes = [has ? evidence(i) : null, el("p", { class: "where" }, facts)];
     const twin = pairs.twin[i];
@@ -387,6 +389,6 @@
   startProbes();
   const readerRoot = document.querySelector("[data-reader]");
   if (readerRoot) reader = new Reader(readerRoot);
-  window.addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((each) => { each.open = true; }));
+  window.addEventListener("beforeprint", () => document.querySelectorAll("section > details").forEach((each) => { each.open = true; }));
   document.documentElement.dataset.ready = "true";
 })();

@@ -1,6 +1,6 @@
 """A synthetic run folder: a small invented text, its pairs, probes and figures, as a finished run would leave them.
 
-build_run(tmp_path / "run")                          a sound run over two sentences' worth of facts
+build_run(tmp_path / "run")                          a sound run: a heading, four facts, a closing sentence
 build_run(folder, text=HOSTILE, repeat=50)           the same over a text full of markup
 build_run(folder, without=("results.jsonl",))        a run that stopped before probing
 """
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tasks.config import Config
+from tasks.corpus.sentences import split_sentences
 from tasks.records import Chunk, Document, Example, Fact, Pair, Probe, ProbeResult, Rejection, Tally, Verdict, derive_id
 from tasks.reporting.funnel import save_funnel
 from tasks.storage import write_json, write_records
@@ -22,9 +23,9 @@ The pump is greased every ninth day. Nobody has counted its strokes."""
 
 HOSTILE = """<script>alert("title")</script>
 
-The <b>heron</b> &amp; pump was built by "Odo" O'Marrick </script><!-- in 1829. It says <!--[if IE]> & ]]> \U0001d11e today.
+The <b>heron</b> &amp; pump was built by "Odo" O'Marrick </script><!-- in 1829. It says <!--[if IE]> & \U0001d11e today.
 
-</style><img src=x onerror=alert(1)> &lt;i&gt; costs $5 and {{ 7 * 7 }} 'coins'. The end -->."""
+</style><img src=x onerror=alert(1)> &lt;i&gt; costs $5 and {{ 7 * 7 }} 'coins'. It cost more once -->. The end."""
 
 FORMS = ("wh", "cloze", "yes-no", "reverse", "completion")
 CATEGORIES = ("K1", "K1", "K2", "U1", "U2", "U3", "T2")
@@ -33,10 +34,10 @@ CATEGORIES = ("K1", "K1", "K2", "U1", "U2", "U3", "T2")
 def build_run(
     run: Path, *, text: str = TEXT, forms: Sequence[str] = FORMS, repeat: int = 1, without: Sequence[str] = ()
 ) -> Path:
-    """Write every file of a run over ``text``; ``repeat`` multiplies the pairs, ``without`` names files to leave out."""
+    """Write every file of a run; ``repeat`` multiplies the pairs, ``without`` names files to leave out."""
     run.mkdir(parents=True, exist_ok=True)
     document = Document.create("heron", text, title=text.splitlines()[0], sections=((0, "page <1>"),))
-    facts = [Fact.create(document, start, end, text[start:end]) for start, end in _spans(text)]
+    facts = [Fact.create(document, start, end, text[start:end]) for start, end in split_sentences(text)[1:-1]]
     pairs = _pairs(facts, forms, repeat)
     rejections = [
         Rejection("filter", reason, pairs[0].id, text[:80]) for reason in ("ungrounded", "ungrounded", "echo")
@@ -60,22 +61,12 @@ def build_run(
         "versions": {"torch": "2.13.0"},
     }
     write_json(run / "config.json", setup)
+    save_funnel(
+        run, [Tally("filter", len(pairs) + 3, len(pairs), {"ungrounded": 2, "echo": 1})], {"sentences": len(facts)}
+    )
     for name in without:
         (run / name).unlink()
-    if "funnel.json" not in without:
-        save_funnel(
-            run, [Tally("filter", len(pairs) + 3, len(pairs), {"ungrounded": 2, "echo": 1})], {"sentences": len(facts)}
-        )
     return run
-
-
-def _spans(text: str) -> list[tuple[int, int]]:
-    """Every sentence but the heading and the last, by full stops: the last is left without a fact."""
-    spans, start = [], text.index("\n\n") + 2
-    while (end := text.find(". ", start)) >= 0 or (end := text.find(".\n", start)) >= 0:
-        spans.append((start, end + 1))
-        start = end + 1 + (len(text[end + 1 :]) - len(text[end + 1 :].lstrip()))
-    return spans
 
 
 def _pairs(facts: list[Fact], forms: Sequence[str], repeat: int) -> list[Pair]:
@@ -99,7 +90,8 @@ def _pair(fact: Fact, form: str, serial: str) -> Pair:
 def _refusal(fact: Fact, twin: Pair, serial: str) -> Pair:
     return Pair.create(
         chunk_id="c", fact_id=fact.id, source=fact.source, question=f"What is said {serial} of the stork pump?",
-        answer="The book does not say.", evidence_start=-1, evidence_end=-1, form="fictitious", kind="refusal", twin_of=twin.id,
+        answer="The book does not say.", evidence_start=-1, evidence_end=-1, form="fictitious", kind="refusal",
+        twin_of=twin.id,
     )  # fmt: skip
 
 
