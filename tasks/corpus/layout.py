@@ -17,7 +17,7 @@ SENTENCE_END = re.compile(r"[.!?:;…。！？][\"'”’»)\]_*#]*$")  # noqa: 
 MARKDOWN_HEADING = re.compile(r"#{1,6}\s+\S")
 BULLET = re.compile(r"[*•‣▪+-]\s+\S")
 ENUMERATOR = re.compile(r"(?:\(?\d{1,3}[.)]|\(?[a-zA-Z][.)]|\([ivxlc]{1,5}\))\s+\S")
-TABLE_ROW = re.compile(r"^\||\S(?: {4,}|\t+|\.{4,}|(?: \.){4,} ?)\S")
+TABLE_ROW = re.compile(r"^\||\S(?:[^\S\r\n]{4,}|\t+|\.{4,}|(?: \.){4,} ?)\S")
 
 # A title above its text without a blank line: it leaves room that the next word would have fitted into.
 # Both figures were read off the line lengths of Project Gutenberg texts, which wrap at 65 to 75 columns.

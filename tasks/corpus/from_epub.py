@@ -1,0 +1,87 @@
+"""EPUB to text: the pages of the book's spine, in reading order, each read like any XHTML.
+
+    pumps.epub: spine cover.xhtml, ch1.xhtml "<h1>Pumps</h1><p>Old Margery lifts brine.</p>"
+    "Pumps\\n\\nOld Margery lifts brine."    title from the package's metadata, sections ((0, "Pumps"),)
+
+The format is a zip with a little XML (https://www.w3.org/TR/epub-33/); the standard library reads both.
+"""
+
+import io
+import posixpath
+import zipfile
+from urllib.parse import unquote
+from xml.etree import ElementTree
+
+from tasks.corpus.assembly import Assembly, Extract
+from tasks.corpus.from_html import add_page, decode, parse
+from tasks.errors import CorpusError
+
+CONTAINER = "META-INF/container.xml"
+ENCRYPTION = "META-INF/encryption.xml"
+LARGEST_MEMBER = 100_000_000  # bytes unpacked; no page of a book has so many, a zip bomb has
+
+
+def read(data: bytes, name: str) -> Extract:
+    """Extract the text of an EPUB 2 or 3 book.
+
+    Raises:
+        CorpusError: when it is no EPUB, a part is missing or damaged, or its pages are encrypted.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as book:
+            return _read_book(book, name)
+    except zipfile.BadZipFile as error:
+        raise CorpusError(f"{name}: damaged, or not an EPUB ({error}); fetch the book again") from error
+
+
+def _read_book(book: zipfile.ZipFile, name: str) -> Extract:
+    rootfile = _xml(book, CONTAINER, name).find(".//{*}rootfile")
+    package_path = rootfile.get("full-path", "") if rootfile is not None else ""
+    package = _xml(book, package_path, name)
+    pages = _spine(package, posixpath.dirname(package_path))
+    if locked := _encrypted(book, name).intersection(pages):
+        raise CorpusError(f"{name}: {min(locked)} is encrypted (copy protection); give an edition without it")
+    assembly = Assembly()
+    for page in pages:
+        add_page(parse(decode(_member(book, page, name), f"{name}: {page}")), assembly)
+    title = package.find(".//{http://purl.org/dc/elements/1.1/}title")
+    return assembly.extract((title.text if title is not None else "") or "")
+
+
+def _spine(package: ElementTree.Element, folder: str) -> list[str]:
+    """Members to read, in order; not the table of contents, nor what the book calls auxiliary."""
+    items = {item.get("id", ""): item for item in package.iterfind(".//{*}manifest/{*}item")}
+    pages = []
+    for reference in package.iterfind(".//{*}spine/{*}itemref"):
+        item = items.get(reference.get("idref", ""))
+        if item is None or reference.get("linear") == "no" or "nav" in item.get("properties", "").split():
+            continue
+        if "html" in item.get("media-type", ""):
+            pages.append(posixpath.normpath(posixpath.join(folder, unquote(item.get("href", "")))))
+    return pages
+
+
+def _encrypted(book: zipfile.ZipFile, name: str) -> set[str]:
+    if ENCRYPTION not in book.namelist():
+        return set()
+    references = _xml(book, ENCRYPTION, name).iterfind(".//{*}CipherReference")
+    return {unquote(reference.get("URI", "")) for reference in references}
+
+
+def _xml(book: zipfile.ZipFile, member: str, name: str) -> ElementTree.Element:
+    try:
+        return ElementTree.fromstring(_member(book, member, name))
+    except ElementTree.ParseError as error:
+        raise CorpusError(f"{name}: {member} is not well-formed XML ({error}); fetch the book again") from error
+
+
+def _member(book: zipfile.ZipFile, member: str, name: str) -> bytes:
+    try:
+        info = book.getinfo(member)
+    except KeyError as error:
+        raise CorpusError(f"{name}: has no {member or 'package'} in it, so it is no EPUB; fetch it again") from error
+    if info.flag_bits & 1:
+        raise CorpusError(f"{name}: {member} needs a password; give the book without one")
+    if info.file_size > LARGEST_MEMBER:
+        raise CorpusError(f"{name}: {member} unpacks to {info.file_size:,} bytes; no page of a book is that large")
+    return book.read(info)

@@ -1,0 +1,141 @@
+"""A file or a folder to documents: each text read in its format, tagged by its name, its title and sections kept.
+
+    corpora/works/pumps.md, corpora/works/salt.txt, corpora/works/README.md
+    [Document(source="pumps", ...), Document(source="salt", ...)]          the README is about the corpus, not of it
+
+The libraries that read html, markdown, epub, pdf and docx are imported when such a file is met, and not before.
+"""
+
+import importlib
+import logging
+import os
+import re
+import unicodedata
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple, cast
+
+from tasks.corpus import from_text
+from tasks.corpus.assembly import Extract, Reader
+from tasks.corpus.cleaning import strip_gutenberg
+from tasks.errors import CorpusError, UsageError
+from tasks.records import Document, derive_id
+
+logger = logging.getLogger(__name__)
+
+
+class Format(NamedTuple):
+    """Which module reads a format, and the library that it needs, as pip calls it."""
+
+    module: str
+    package: str
+
+
+HTML = Format("tasks.corpus.from_html", "selectolax")
+MARKDOWN = Format("tasks.corpus.from_markdown", "markdown-it-py selectolax")
+FORMATS = {
+    ".txt": Format("tasks.corpus.from_text", ""),
+    ".md": MARKDOWN,
+    ".markdown": MARKDOWN,
+    ".html": HTML,
+    ".htm": HTML,
+    ".xhtml": HTML,
+    ".epub": Format("tasks.corpus.from_epub", "selectolax"),
+    ".pdf": Format("tasks.corpus.from_pdf", "pypdf"),
+    ".docx": Format("tasks.corpus.from_docx", "python-docx"),
+}
+SUFFIXES = ", ".join(FORMATS)
+ABOUT_THE_CORPUS = re.compile(r"(?:readme|licen[cs]e)\b|probes.*\.jsonl$", re.I)
+
+
+def read_corpus(path: Path) -> list[Document]:
+    """Read a file, or every text of a folder, as documents in the order of their paths.
+
+    In a folder, READMEs, licences, probes, hidden files and formats that nothing here reads are left out.
+
+    Raises:
+        UsageError: when there is no such path, or a file of an unknown format is given.
+        CorpusError: when a folder holds no text, or a text is empty, binary, damaged or undecodable.
+    """
+    if not path.exists():
+        raise UsageError(f"{path}: no such file or folder; give a text ({SUFFIXES}) or a folder of texts")
+    if not path.is_dir() and path.suffix.lower() not in FORMATS:
+        raise UsageError(f"{path}: unknown format {path.suffix or '(no suffix)'}; give one of {SUFFIXES}")
+    files = find_texts(path) if path.is_dir() else [path]
+    if not files:
+        raise CorpusError(f"{path}: no text in this folder; put {SUFFIXES} files into it")
+    tags = source_tags([file.relative_to(path if path.is_dir() else path.parent) for file in files])
+    return [read_document(file, tag) for file, tag in zip(files, tags, strict=True)]
+
+
+def find_texts(folder: Path) -> list[Path]:
+    """The texts in a folder and the folders in it, sorted by path."""
+    found: list[Path] = []
+    skipped: list[Path] = []
+    for where, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            if name.startswith(".") or ABOUT_THE_CORPUS.match(name):
+                continue
+            file = Path(where, name)
+            (found if file.suffix.lower() in FORMATS else skipped).append(file)
+    if skipped:
+        logger.warning("left out %d files of other formats, e.g. %s", len(skipped), min(skipped))
+    return sorted(found, key=lambda file: file.relative_to(folder).parts)
+
+
+def source_tags(files: list[Path]) -> list[str]:
+    """Name each file by its stem; those that collide by their whole path, then by their format too.
+
+    >>> source_tags([Path("Salt & Brine.txt"), Path("a/intro.txt"), Path("b/intro.md"), Path("b/intro.txt")])
+    ['salt-brine', 'a-intro', 'b-intro-md', 'b-intro-txt']
+    """
+    tags = [_tag(file.stem) for file in files]
+    for wording in (lambda file: str(file.with_suffix("")), str, lambda file: f"{file} {derive_id(file)}"):
+        counts = Counter(tags)
+        tags = [tag if counts[tag] == 1 else _tag(wording(file)) for tag, file in zip(tags, files, strict=True)]
+    return tags
+
+
+def _tag(name: str) -> str:
+    letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", letters).strip("-") or f"text-{derive_id(name)[:8]}"
+
+
+def read_document(file: Path, source: str) -> Document:
+    """Read one file into a document; the frame that Project Gutenberg puts round a text is cut off.
+
+    Raises:
+        CorpusError: when the text is empty, binary, damaged or undecodable.
+    """
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise CorpusError(f"{file}: cannot be read ({error.strerror}); mend or remove it") from error
+    if not data.strip():
+        raise CorpusError(f"{file}: is empty; remove it, or put text into it")
+    extract = _reader(file)(data, str(file))
+    stripped = strip_gutenberg(extract.text)
+    if not any(map(str.isalnum, stripped.text)):
+        raise CorpusError(f"{file}: holds no sentence; give a text with words in it")
+    title = extract.title or stripped.title
+    if stripped.note:
+        title = f"{title or file.stem} ({stripped.note})"
+    return Document.create(source, stripped.text, title=title, sections=_moved(extract, stripped.start, stripped.text))
+
+
+def _reader(file: Path) -> Reader:
+    fmt = FORMATS[file.suffix.lower()]
+    if not fmt.package:
+        return from_text.read
+    try:
+        return cast(Reader, importlib.import_module(fmt.module).read)
+    except ModuleNotFoundError as error:
+        raise CorpusError(
+            f"{file}: reading {file.suffix} needs {error.name}; install it with `pip install {fmt.package}`"
+        ) from error
+
+
+def _moved(extract: Extract, start: int, text: str) -> tuple[tuple[int, str], ...]:
+    """The section marks of an extract, moved to where its text begins after a frame was cut off."""
+    return tuple((offset - start, label) for offset, label in extract.sections if 0 <= offset - start < len(text))
