@@ -1,0 +1,158 @@
+"""A run's beginning and end: ``config.json`` first, ``manifest.json`` last; what each stage cost and lost in between.
+
+    begin(Path("corpora/heron"), run, config)     config.json   {"config", "corpus", "command", "versions"}
+    with measured(run, "curate"): …               stages.json   [{"stage", "seconds", "memory_mb"}, …]
+    account(run, tallies, rejections)             rejected.jsonl and funnel.json
+    seal(run)                                     manifest.json all of that, and the hash of every file in and out
+
+A folder with a manifest is a finished run. What is in ``config.json`` is what a single stage needs to run again.
+"""
+
+import contextlib
+import json
+import platform
+import resource
+import shlex
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from pydantic import ValidationError
+
+from tasks.config import Config
+from tasks.corpus.readers import find_texts
+from tasks.errors import StorageError, UsageError
+from tasks.records import Rejection, Tally
+from tasks.reporting.funnel import FUNNEL, load_funnel, save_funnel
+from tasks.storage import MANIFEST, file_hash, iter_dicts, read_records, write_json, write_records
+
+CONFIG, STAGES, REJECTED = "config.json", "stages.json", "rejected.jsonl"
+PACKAGES = ("closedbook", "torch", "transformers", "trl", "peft", "prefect", "nltk", "spacy", "xllamacpp", "datasets")
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a run was begun with."""
+
+    corpus: Path
+    config: Config
+
+
+@contextlib.contextmanager
+def held(run: Path) -> Iterator[None]:
+    """Keep a run's folder to this process.
+
+    Raises:
+        StorageError: when another process is at work in it.
+    """
+    run.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(run / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise StorageError(f"{run}: another closedbook is at work in it; wait for it, or choose another --out") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def begin(corpus: Path, run: Path, config: Config) -> None:
+    """Write what the run is made from. A manifest of an earlier run is removed: the folder is at work again.
+
+    Raises:
+        UsageError: when the folder holds something that is no run.
+    """
+    foreign = [path.name for path in run.iterdir() if not path.name.startswith(".")] if run.is_dir() else []
+    if foreign and CONFIG not in foreign:
+        raise UsageError(f"--out {run}: holds {sorted(foreign)[0]} and is no run of closedbook; choose another folder")
+    (run / MANIFEST).unlink(missing_ok=True)
+    write_json(run / STAGES, [])
+    write_json(
+        run / CONFIG,
+        {
+            "config": config.model_dump(mode="json"),
+            "corpus": str(corpus),
+            "command": shlex.join(["closedbook", *sys.argv[1:]]),
+            "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
+        },
+    )
+
+
+def read_setup(run: Path) -> Setup:
+    """Read what a run was begun with.
+
+    Raises:
+        StorageError: when the folder is no run, or its configuration is damaged.
+    """
+    path = run / CONFIG
+    if not path.is_file():
+        raise StorageError(f"{run}: no run in it; begin one with `closedbook run CORPUS --out {run}`")
+    try:
+        row = json.loads(path.read_text(encoding="utf-8"))
+        return Setup(Path(row["corpus"]), Config.model_validate(row["config"]))
+    except (json.JSONDecodeError, KeyError, TypeError, ValidationError) as error:
+        raise StorageError(f"{path}: not a run's configuration; begin the run anew into another folder") from error
+
+
+@contextlib.contextmanager
+def measured(run: Path, stage: str) -> Iterator[None]:
+    """Note what a stage took: seconds, and the most memory that this process had held by its end, in MB."""
+    started = time.monotonic()
+    yield
+    rows = [row for row in _stages(run) if row["stage"] != stage]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    seconds = round(time.monotonic() - started, 2)
+    write_json(run / STAGES, [*rows, {"stage": stage, "seconds": seconds, "memory_mb": round(peak)}])
+
+
+def _stages(run: Path) -> list[dict[str, Any]]:
+    path = run / STAGES
+    rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    return rows
+
+
+def account(run: Path, tallies: Sequence[Tally], rejections: Iterable[Rejection], counts: dict[str, int]) -> None:
+    """Write what stages rejected, in place of what the same stages rejected before; ``counts`` adds to the funnel's."""
+    stages = {tally.stage for tally in tallies}
+    earlier = read_records(run / REJECTED, Rejection) if (run / REJECTED).is_file() else []
+    kept = [rejection for rejection in earlier if rejection.stage not in stages]
+    write_records(run / REJECTED, [*kept, *rejections])
+    funnel = load_funnel(run) if (run / FUNNEL).is_file() else None
+    others = [tally for tally in funnel.stages if tally.stage not in stages] if funnel else []
+    save_funnel(run, [*others, *tallies], (funnel.counts if funnel else {}) | counts)
+
+
+def forget(run: Path, names: Iterable[str]) -> None:
+    """Remove files of later stages that no longer follow from the earlier ones."""
+    for name in names:
+        (run / name).unlink(missing_ok=True)
+
+
+def seal(run: Path) -> None:
+    """Write the manifest: from here on the folder is a finished run."""
+    setup = json.loads((run / CONFIG).read_text(encoding="utf-8"))
+    corpus = Path(setup["corpus"])
+    texts = find_texts(corpus) if corpus.is_dir() else [corpus]
+    outputs = sorted(path for path in run.rglob("*") if path.is_file() and not path.name.startswith("."))
+    write_json(
+        run / MANIFEST,
+        setup
+        | {
+            "seed": setup["config"]["seed"],
+            "inputs": {path.name: file_hash(path) for path in texts},
+            "outputs": {str(path.relative_to(run)): file_hash(path) for path in outputs},
+            "funnel": [asdict(tally) for tally in load_funnel(run).stages],
+            "stages": _stages(run),
+        },
+    )
+
+
+def count_rows(path: Path) -> int:
+    """Count the rows of a JSON Lines file."""
+    return sum(1 for _ in iter_dicts(path))
