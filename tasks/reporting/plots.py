@@ -108,7 +108,7 @@ def _interval(axes: Axes, row: CategoryRow, model: str, height: float) -> None:
 
 def _curve(points: list[tuple[float, float]], name: str, title: str) -> str:
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(4.2, 2.3), layout="constrained")
+        figure = Figure(figsize=(5.4, 2.5), layout="constrained")
         axes = figure.add_subplot()
         axes.plot([step for step, _ in points], [value for _, value in points], color=TUNED)
         axes.set_xlabel("step")
