@@ -23,7 +23,7 @@ from tasks.reporting.coverage import STEPS, Painted, histogram, paint
 from tasks.reporting.loading import RunFiles, load_run
 from tasks.reporting.metric_rows import metric_rows
 from tasks.reporting.outcomes import Outcome, by_category, headline, join, models_of
-from tasks.reporting.payload import PAIR_LIMIT, payload, script_json
+from tasks.reporting.payload import payload, script_json
 from tasks.storage import write_text
 
 REPORT = "report.html"
@@ -57,14 +57,16 @@ def context(files: RunFiles) -> dict[str, Any]:
     """Gather what the template shows."""
     outcomes = join(files.probes or [], files.results or [])
     painted = _painted(files)
+    data = payload(files, painted, outcomes)
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     return {
         "files": files,
         "style": Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
         "script": Markup(script),
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        "data": Markup(script_json(payload(files, painted, outcomes))),
-        "pair_limit": PAIR_LIMIT,
+        "data": Markup(script_json(data)),
+        "shown_documents": len(data["documents"]),
+        "shown_pairs": len(data["pairs"]["id"]),
         **_results(files, outcomes),
         **_texts(files, painted),
         **_training(files),

@@ -10,6 +10,7 @@ import pytest
 
 from tasks.errors import StorageError
 from tasks.records import Tally
+from tasks.reporting import payload
 from tasks.reporting.funnel import save_funnel
 from tasks.reporting.page import render_report
 from tests.tasks.reporting.synthetic import HOSTILE, build_run
@@ -122,6 +123,16 @@ def test_a_funnel_that_leaks_is_shown_as_such(tmp_path: Path) -> None:
     run = build_run(tmp_path)
     save_funnel(run, [Tally("filter", 9, 2)])
     assert "The counts do not add up" in outline(render_report(run)).text
+
+
+def test_a_run_too_large_for_one_page_is_shown_in_part_and_the_page_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(payload, "PAIR_LIMIT", 5)
+    monkeypatch.setattr(payload, "TEXT_LIMIT", 20)
+    text = outline(render_report(build_run(tmp_path))).text
+    assert "The first 5 of 12 pairs" in text
+    assert "The first 0 of 1 documents" in text
 
 
 def test_a_missing_folder_and_a_damaged_file_are_named(tmp_path: Path) -> None:
