@@ -4,9 +4,13 @@ assembly.mark("Pumps"); assembly.add("Pumps"); assembly.add("Old Margery lifts b
 Extract("Pumps\\n\\nOld Margery lifts brine.", title="", sections=((0, "Pumps"),))
 """
 
+import zipfile
+import zlib
 from typing import NamedTuple, Protocol
 
 BLOCK_END = "\n\n"
+# What zipfile raises for damaged archives (found by changing bytes of good ones).
+DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError)
 
 
 class Extract(NamedTuple):

@@ -7,15 +7,16 @@ python-docx (MIT) reads the file.
 """
 
 import io
-import zipfile
 
 from docx import Document as open_document
 from docx.opc.exceptions import PackageNotFoundError
 from docx.table import Table
 from docx.text.paragraph import Paragraph
 
-from tasks.corpus.assembly import Assembly, Extract
+from tasks.corpus.assembly import DAMAGED_ZIP, Assembly, Extract
 from tasks.errors import CorpusError
+
+DAMAGE = (*DAMAGED_ZIP, PackageNotFoundError, KeyError, SyntaxError)  # lxml's errors are SyntaxErrors
 
 
 def read(data: bytes, name: str) -> Extract:
@@ -25,17 +26,15 @@ def read(data: bytes, name: str) -> Extract:
         CorpusError: when it is damaged or not a docx.
     """
     try:
-        document = open_document(io.BytesIO(data))
-    except (
-        PackageNotFoundError,
-        zipfile.BadZipFile,
-        KeyError,
-        ValueError,
-        SyntaxError,
-    ) as error:  # lxml's is of the last
+        return _read(io.BytesIO(data))
+    except DAMAGE as error:
         raise CorpusError(
             f"{name}: damaged, or not a docx ({error}); open it in a word processor and save it"
         ) from error
+
+
+def _read(stream: io.BytesIO) -> Extract:
+    document = open_document(stream)
     assembly = Assembly()
     for block in document.iter_inner_content():
         if isinstance(block, Table):

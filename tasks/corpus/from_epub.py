@@ -12,7 +12,7 @@ import zipfile
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
-from tasks.corpus.assembly import Assembly, Extract
+from tasks.corpus.assembly import DAMAGED_ZIP, Assembly, Extract
 from tasks.corpus.from_html import add_page, decode, parse
 from tasks.errors import CorpusError
 
@@ -30,7 +30,7 @@ def read(data: bytes, name: str) -> Extract:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as book:
             return _read_book(book, name)
-    except zipfile.BadZipFile as error:
+    except DAMAGED_ZIP as error:
         raise CorpusError(f"{name}: damaged, or not an EPUB ({error}); fetch the book again") from error
 
 

@@ -1,7 +1,9 @@
 """Markdown to text: rendered by markdown-it-py (MIT), then read like any HTML.
 
-"---\\ntitle: Works\\n---\\n# Pumps\\n\\nOld *Margery* lifts\\nbrine."
-"Pumps\\n\\nOld Margery lifts brine."                            sections ((0, "Pumps"),)
+    "---\\ntitle: Works\\n---\\n# Pumps\\n\\nOld *Margery* lifts\\nbrine."
+    "Pumps\\n\\nOld Margery lifts brine."                            sections ((0, "Pumps"),)
+
+Front matter is metadata: its title is kept, the rest of it is not text.
 """
 
 import re

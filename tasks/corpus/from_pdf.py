@@ -20,8 +20,8 @@ from tasks.errors import CorpusError
 
 logger = logging.getLogger(__name__)
 
-# What pypdf lets through from damaged files besides its own errors (found by flipping bytes of a good one).
-DAMAGE = (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, NotImplementedError)
+# What pypdf raises for damaged files besides its own errors (found by changing bytes of good ones).
+DAMAGE = (PyPdfError, ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError, OverflowError)
 
 RUNNING_PAGES = 3  # a first or last line is a running head when so many pages, and half of all, carry it
 DIGITS = re.compile(r"\d+")

@@ -1,7 +1,9 @@
 """Plain text: bytes to text, as they are but for the byte-order mark, with chapters marked.
 
-"CHAPTER I\\r\\n\\r\\nREPAIR\\r\\n\\r\\nTissue heals."
-the same text                                                sections ((0, "CHAPTER I: REPAIR"),)
+    "CHAPTER I\\r\\n\\r\\nREPAIR\\r\\n\\r\\nTissue heals."
+    the same text                                                sections ((0, "CHAPTER I: REPAIR"),)
+
+Nothing else is touched: line ends, form feeds, zero-width and combining characters stay where they are.
 """
 
 import codecs

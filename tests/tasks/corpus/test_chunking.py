@@ -161,7 +161,7 @@ def test_a_paragraph_added_above_leaves_the_windows_of_later_paragraphs_as_they_
 
 
 def test_one_endless_sentence_takes_linear_time() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     chunks = chunks_of("brine and salt " * 7_000, unit="tokens", window=160, stride=120)
     assert len(chunks) > 100
-    assert time.perf_counter() - started < 2.0
+    assert time.process_time() - started < 3.0
