@@ -81,8 +81,9 @@ def _pairs(facts: list[Fact], forms: Sequence[str], repeat: int) -> list[Pair]:
 
 def _pair(fact: Fact, form: str, serial: str) -> Pair:
     words = fact.text.rstrip(".").split() or ["nothing"]
+    question = f"What {form} is said {serial} of {words[len(words) > 1]}?"
     return Pair.create(
-        chunk_id="c", fact_id=fact.id, source=fact.source, question=f"What {form} is said {serial} of {words[len(words) > 1]}?",
+        chunk_id="c", fact_id=fact.id, source=fact.source, question=question,
         answer=" ".join(words[-2:]), evidence_start=fact.start, evidence_end=fact.end, form=form, kind="answerable",
     )  # fmt: skip
 
