@@ -45,13 +45,13 @@ FORMATS = {
     ".docx": Format("tasks.corpus.from_docx", "python-docx"),
 }
 SUFFIXES = ", ".join(FORMATS)
-ABOUT_THE_CORPUS = re.compile(r"(?:readme|licen[cs]e)\b|probes.*\.jsonl$", re.I)
+ABOUT_THE_CORPUS = re.compile(r"(?:readme|licen[cs]e)\b|probes.*\.jsonl$|source\.json$", re.I)
 
 
 def read_corpus(path: Path) -> list[Document]:
     """Read a file, or every text of a folder, as documents in the order of their paths.
 
-    In a folder, READMEs, licences, probes, hidden files and formats that nothing here reads are left out.
+    In a folder, READMEs, licences, probes, records of origin, hidden files and formats unknown here are left out.
 
     Raises:
         UsageError: when there is no such path, or a file of an unknown format is given.
@@ -90,14 +90,15 @@ def source_tags(files: list[Path]) -> list[str]:
     >>> source_tags([Path("Salt & Brine.txt"), Path("a/intro.txt"), Path("b/intro.md"), Path("b/intro.txt")])
     ['salt-brine', 'a-intro', 'b-intro-md', 'b-intro-txt']
     """
-    tags = [_tag(file.stem) for file in files]
+    tags = [file_tag(file.stem) for file in files]
     for wording in (lambda file: str(file.with_suffix("")), str, lambda file: f"{file} {derive_id(file)}"):
         counts = Counter(tags)
-        tags = [tag if counts[tag] == 1 else _tag(wording(file)) for tag, file in zip(tags, files, strict=True)]
+        tags = [tag if counts[tag] == 1 else file_tag(wording(file)) for tag, file in zip(tags, files, strict=True)]
     return tags
 
 
-def _tag(name: str) -> str:
+def file_tag(name: str) -> str:
+    """Turn a name into a tag of small letters, digits and dashes."""
     letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", letters).strip("-") or f"text-{derive_id(name)[:8]}"
 

@@ -1,5 +1,6 @@
 """Cleaning: Gutenberg's frame goes, boilerplate is named by kind, and prose is never taken for it."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from tasks.corpus.cleaning import KINDS, boilerplate, strip_gutenberg
 from tasks.corpus.sentences import split_sentences
 
-MANUAL = Path("/work/shared/corpora/pg17921-manual-of-surgery.txt")
+MANUAL = Path(os.environ.get("CLOSEDBOOK_MANUAL", "corpora/surgery/manual-of-surgery.txt"))
 
 BOOK = """\
 THE PUMP BOOK
@@ -164,7 +165,7 @@ def test_a_gutenberg_frame_of_any_age_is_cut_off(newline: str, opening: str, clo
 
 
 @pytest.mark.skipif(
-    not MANUAL.exists(), reason="the Manual of Surgery, fetched by its Gutenberg number 17921, is not here"
+    not MANUAL.exists(), reason="needs CLOSEDBOOK_MANUAL, the Manual of Surgery: closedbook fetch gutenberg 17921"
 )
 def test_the_manual_of_surgery_keeps_the_passage_on_thiersch_and_its_prose() -> None:
     stripped = strip_gutenberg(MANUAL.read_text(encoding="utf-8-sig"))
