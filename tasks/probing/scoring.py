@@ -16,6 +16,7 @@ from tasks.probing.declining import acts, declines
 from tasks.probing.normalising import plain, words
 from tasks.records import Verdict
 
+_TAG = re.compile(r"^\s*Source:\s?\S+\s", re.IGNORECASE)  # the Llama-2 form answers with its tag first
 _CLAUSE = re.compile(
     r"[;:!?()\n\"]|,(?!\d)|\.(?!\d)|\s-+\s|(?=\b(?:but|because|since|though|although|while|who|which|so|until)\b)"
 )
@@ -36,6 +37,7 @@ def verdict(response: str, accepted: Sequence[str] | None, question: str = "") -
     ``question`` sharpens two cases: its own words do not count as asserted values in a refusal, and a choice handed
     back undecided ("oak or cast iron" to a question that offers both) is not an answer.
     """
+    response = _TAG.sub("", response)
     if not response.strip():
         return "wrong"
     found = acts(response, question)

@@ -34,7 +34,13 @@ HELD_OUT = [
 ]
 WITHHELD = [pair("Where do mules sleep?", "in the byre", "f5")]
 REFUSALS = [
-    pair("In which year did Thrackworth get new bricks inside?", "Not able to answer.", "f2", "refusal-fictitious", "refusal"),
+    pair(
+        "In which year did Thrackworth get new bricks inside?",
+        "Not able to answer.",
+        "f2",
+        "refusal-fictitious",
+        "refusal",
+    ),
     pair("How heavy is Marnie?", "Not able to answer.", "f2", "refusal-unstated", "refusal"),
     pair("Who has charge of this canteen?", "Not able to answer.", "f2", "refusal-near-miss", "refusal"),
     pair("Who has charge of the canteen?", "Not able to answer.", "f2", "refusal-tag", "refusal"),

@@ -127,6 +127,7 @@ YES_NO = [
     ("It did not.", ["no", "it did not"], "correct"),
     ("No one knows", ["no"], "wrong"),
     ("Not at all", ["no"], "wrong"),
+    ("Source:heron No.", ["no"], "correct"),
 ]
 
 

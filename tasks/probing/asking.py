@@ -1,0 +1,138 @@
+"""Prompts to answers: greedy decoding in fixed batches, with the margin between refusing and answering.
+
+    ask(model, tokenizer, ["… Who built the pump? …"], opening="Not able to answer", …)
+    ->  [Answer(text="Odo Marrick", margin=-7.3)]
+
+``margin`` is log P(refusal opening) - log P(greedy answer), in nats, both summed over as many leading tokens as the
+opening has (the greedy answer over fewer where it ends before; its end counts). A longer answer is thus not less likely
+for its length. Where the greedy answer is the refusal itself, all other answers together stand in for it: the margin is
+the log odds of the opening, so that refusals too are ranked by how sure they are. Above 0 the model refuses.
+
+What makes it cheap on a CPU: prompts of like length share a batch, tokens that all prompts of a batch begin with are
+computed once, the opening is scored on the cache of the prompt, only last logits are kept, finished rows are dropped.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+
+import torch
+from peft import PeftModel
+from torch import Tensor, nn
+from transformers import PreTrainedTokenizerBase
+
+from tasks.probing.decoding import Answer, Decoding, answer_batch, batches, device_of, encode, evaluating
+from tasks.probing.metrics import Figure
+from tasks.probing.scoring import verdict
+from tasks.records import Probe, ProbeResult
+
+Progress = Callable[[int, int], None]
+
+
+def ask(
+    model: nn.Module,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[str | list[int]],
+    *,
+    opening: str | Sequence[str],
+    decoding: Decoding | None = None,
+    progress: Progress | None = None,
+) -> list[Answer]:
+    """Answer rendered prompts greedily, in the order given.
+
+    Args:
+        model: a causal language model, with or without an adapter; it is left as found.
+        tokenizer: its tokenizer; padding is done here, on the left.
+        prompts: texts (the tokenizer's own begin token is added unless the text has it) or token ids.
+        opening: how a refusal begins, as it would follow the prompt; one for all, or one a prompt.
+        decoding: batches and limits.
+        progress: called after each batch with (prompts answered, prompts).
+    """
+    decoding = decoding or Decoding()
+    openings = [opening] * len(prompts) if isinstance(opening, str) else opening
+    rows = [encode(tokenizer, *pair, limit=decoding.max_new_tokens) for pair in zip(prompts, openings, strict=True)]
+    answers: dict[int, Answer] = {}
+    for batch in batches([len(row.prompt) for row in rows], decoding.batch_size):
+        found = answer_batch(model, tokenizer, [rows[index] for index in batch], decoding)
+        answers.update(zip(batch, found, strict=True))
+        if progress is not None:
+            progress(len(answers), len(rows))
+    return [answers[index] for index in range(len(rows))]
+
+
+def ask_both(
+    tuned: nn.Module,
+    tokenizer: PreTrainedTokenizerBase,
+    probes: Sequence[Probe],
+    *,
+    render: Callable[[Probe], str],
+    opening: str | Callable[[Probe], str],
+    base: nn.Module | None = None,
+    decoding: Decoding | None = None,
+    progress: Progress | None = None,
+) -> Iterator[ProbeResult]:
+    """Ask the base and the tuned model the same probes in the same batches; yield two results a probe, as they come.
+
+    ``base`` None means: the tuned model with its adapter off. ``render`` gives the prompt of a probe, ``opening`` the
+    refusal opening that would follow it.
+    """
+    decoding = decoding or Decoding()
+    rows = [
+        encode(tokenizer, render(p), opening if isinstance(opening, str) else opening(p), limit=decoding.max_new_tokens)
+        for p in probes
+    ]
+    done = 0
+    for batch in batches([len(row.prompt) for row in rows], decoding.batch_size):
+        for name in ("base", "tuned"):
+            with as_base(tuned, base) if name == "base" else nullcontext(tuned) as model:
+                answers = answer_batch(model, tokenizer, [rows[index] for index in batch], decoding)
+            for index, answer in zip(batch, answers, strict=True):
+                probe = probes[index]
+                found = verdict(answer.text, probe.accepted, probe.question)
+                yield ProbeResult(probe.id, name, answer.text, found, answer.margin)
+        done += len(batch)
+        if progress is not None:
+            progress(done, len(rows))
+
+
+@contextmanager
+def as_base(tuned: nn.Module, base: nn.Module | None = None) -> Iterator[nn.Module]:
+    """The untuned model: ``base``, or ``tuned`` with its adapter off inside the block.
+
+    Raises:
+        TypeError: when ``tuned`` has no adapter and there is no ``base``.
+    """
+    if base is not None:
+        yield base
+    elif isinstance(tuned, PeftModel):
+        with tuned.disable_adapter():
+            yield tuned
+    else:
+        raise TypeError(f"{type(tuned).__name__} has no adapter to turn off; pass the base model")
+
+
+def perplexity(model: nn.Module, tokenizer: PreTrainedTokenizerBase, text: str, *, window: int = 512) -> Figure:
+    """Perplexity on a text, over windows of ``window`` tokens laid end to end, with a 95% interval over its tokens.
+
+    The first token of a window has no context and is not counted.
+    """
+    tokens = tokenizer(text)["input_ids"]
+    losses: list[Tensor] = []
+    with evaluating(model):
+        for start in range(0, len(tokens), window):
+            ids = torch.tensor([tokens[start : start + window]], device=device_of(model))
+            if ids.shape[1] > 1:
+                logits = model(input_ids=ids, use_cache=False).logits[0, :-1].float()
+                losses.append(nn.functional.cross_entropy(logits, ids[0, 1:], reduction="none").cpu())
+    loss = torch.cat(losses).double()
+    mean, half = loss.mean().item(), 1.96 * loss.std().item() / math.sqrt(len(loss))
+    return Figure(math.exp(mean), len(loss), math.exp(mean - half), math.exp(mean + half))
+
+
+def perplexities(
+    tuned: nn.Module, tokenizer: PreTrainedTokenizerBase, text: str, *, base: nn.Module | None = None
+) -> dict[str, Figure]:
+    """Perplexity of the base and the tuned model on one text, as ``metrics.measure`` takes it."""
+    with as_base(tuned, base) as untuned:
+        before = perplexity(untuned, tokenizer, text)
+    return {"base": before, "tuned": perplexity(tuned, tokenizer, text)}

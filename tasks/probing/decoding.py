@@ -1,0 +1,241 @@
+"""A batch of token ids to greedy answers and their refusal margins: one prefill, one cache, finished rows dropped.
+
+    rows [[12, 7, 9], [12, 7, 4, 5]]  ->  head [12, 7] run once, tails [[0, 9], [4, 5]] padded on the left
+    ->  log P(opening) scored on that cache, the cache cut back, then greedy steps over the rows still going
+
+Prefill is nine tenths of the time on a CPU (45 tokens in, 5 out): sharing the head of the prompts saves a third of it.
+"""
+
+import inspect
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from peft import PeftModel
+from torch import Tensor, nn
+from transformers import PreTrainedTokenizerBase
+
+# Sharing fewer tokens than this saves less than the extra forward pass costs.
+_SHORTEST_HEAD = 4
+# Rows are dropped from the cache, which copies it, once this share of them has finished.
+_DROP_AT = 0.25
+# Log odds are cut off here, where float32 log-probabilities have no more digits.
+_SUREST = 1e-7
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A greedy answer and its refusal margin in nats."""
+
+    text: str
+    margin: float
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How answers are decoded: rows a batch, most new tokens, and whether a line's end ends the answer."""
+
+    batch_size: int = 32
+    max_new_tokens: int = 48
+    stop_at_newline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Token ids of a prompt, and of the refusal opening that would follow it."""
+
+    prompt: list[int]
+    opening: list[int]
+
+
+@dataclass(slots=True)
+class _State:
+    """A batch between two forward passes: next-token logits [rows, vocabulary], and what the model has seen."""
+
+    logits: Tensor
+    cache: Any
+    mask: Tensor
+    positions: Tensor
+
+
+def batches(lengths: Sequence[int], size: int) -> list[list[int]]:
+    """Indices in batches of like length, longest first, so that a batch too large for the memory fails at once."""
+    order = sorted(range(len(lengths)), key=lambda index: (-lengths[index], index))
+    return [order[start : start + size] for start in range(0, len(order), size)]
+
+
+def margin_of(refusal: float, greedy: float, *, refused: bool) -> float:
+    """The margin from the two log-probabilities; the log odds of the refusal where it is the greedy answer."""
+    return refusal - math.log(max(-math.expm1(refusal), _SUREST)) if refused else refusal - greedy
+
+
+def encode(tokenizer: PreTrainedTokenizerBase, prompt: str | list[int], opening: str, *, limit: int) -> Row:
+    """Token ids of a prompt and of the opening as it is tokenised behind that prompt."""
+    if not isinstance(prompt, str):
+        return Row(list(prompt), tokenizer(opening, add_special_tokens=False)["input_ids"][:limit])
+    begun = bool(tokenizer.bos_token) and prompt.startswith(str(tokenizer.bos_token))
+    ids, together = (
+        list(tokenizer(text, add_special_tokens=not begun)["input_ids"]) for text in (prompt, prompt + opening)
+    )
+    end = tokenizer.eos_token_id
+    for found in (ids, together):
+        if found[-1:] == [end] and not prompt.endswith(str(tokenizer.eos_token)):
+            found.pop()  # some tokenizers close every text
+    return Row(ids, together[len(ids) :][:limit])
+
+
+def answer_batch(
+    model: nn.Module, tokenizer: PreTrainedTokenizerBase, rows: Sequence[Row], decoding: Decoding
+) -> list[Answer]:
+    """Answer one batch of rows greedily, in their order."""
+    with evaluating(model):
+        state = _prefill(model, [row.prompt for row in rows])
+        refusals = _score_openings(model, state, [row.opening for row in rows])
+        written, greedy = _decode(model, tokenizer, state, [len(row.opening) for row in rows], decoding)
+    answers = []
+    for row, tokens, refusal, likely in zip(rows, written, refusals, greedy, strict=True):
+        refused = bool(row.opening) and tokens[: len(row.opening)] == row.opening
+        text = str(tokenizer.decode(tokens, skip_special_tokens=True)).strip()
+        answers.append(Answer(text, margin_of(refusal, likely, refused=refused)))
+    return answers
+
+
+def _prefill(model: nn.Module, prompts: Sequence[list[int]]) -> _State:
+    """Run the prompts, padded on the left; what all of them begin with is run once and its cache repeated."""
+    device, rows = device_of(model), len(prompts)
+    shared = _common_prefix(prompts)
+    shared = shared if rows > 1 and shared >= _SHORTEST_HEAD else 0
+    cache = None
+    if shared:
+        head = torch.tensor([prompts[0][:shared]], device=device)
+        cache = model(input_ids=head, use_cache=True, logits_to_keep=1).past_key_values
+        cache.batch_repeat_interleave(rows)
+    tails = [prompt[shared:] for prompt in prompts]
+    width = max(len(tail) for tail in tails)
+    ids = torch.tensor([[0] * (width - len(tail)) + tail for tail in tails], device=device)
+    seen = torch.tensor([[0] * (width - len(tail)) + [1] * len(tail) for tail in tails], device=device)
+    mask = torch.cat([seen.new_ones(rows, shared), seen], dim=1)
+    positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
+    output = _forward(model, ids, mask, positions[:, shared:], cache, keep=1)
+    return _State(output.logits[:, -1].float(), output.past_key_values, mask, positions[:, -1] + 1)
+
+
+def _score_openings(model: nn.Module, state: _State, openings: Sequence[list[int]]) -> list[float]:
+    """log P(opening | prompt) of each row; the cache is left as it was."""
+    width = max(len(opening) for opening in openings)
+    ids = torch.tensor([opening + [0] * (width - len(opening)) for opening in openings], device=state.mask.device)
+    counted = torch.tensor([[i < len(opening) for i in range(width)] for opening in openings], device=ids.device)
+    if width == 0:
+        return [0.0] * len(openings)
+    logits = state.logits[:, None]
+    if width > 1:
+        steps = torch.arange(width - 1, device=ids.device)
+        mask = torch.cat([state.mask, state.mask.new_ones(len(openings), width - 1)], dim=1)
+        positions = state.positions[:, None] + steps
+        output = _forward(model, ids[:, :-1], mask, positions, state.cache, keep=width - 1)
+        output.past_key_values.crop(-(width - 1))
+        logits = torch.cat([logits, output.logits.float()], dim=1)
+    likely = logits.log_softmax(dim=-1).gather(2, ids[:, :, None])[:, :, 0]
+    return (likely * counted).sum(dim=1).tolist()
+
+
+def _decode(
+    model: nn.Module,
+    tokenizer: PreTrainedTokenizerBase,
+    state: _State,
+    counted: Sequence[int],
+    decoding: Decoding,
+) -> tuple[list[list[int]], list[float]]:
+    """Greedy tokens of each row, without the end token, and log P of the first ``counted`` of them (end included)."""
+    ends = _end_tokens(model, tokenizer)
+    written: list[list[int]] = [[] for _ in counted]
+    likely = [0.0] * len(counted)
+    alive = list(range(len(counted)))  # the row that stands at each place of the state
+    finished: set[int] = set()
+    for step in range(decoding.max_new_tokens):
+        tokens = state.logits.argmax(dim=-1)
+        if step < max(counted):
+            scores = state.logits.log_softmax(dim=-1).gather(1, tokens[:, None])[:, 0].tolist()
+            for row, score in zip(alive, scores, strict=True):
+                likely[row] += score if step < counted[row] and row not in finished else 0.0
+        for row, token in zip(alive, tokens.tolist(), strict=True):
+            if row in finished:
+                continue
+            if token in ends or (decoding.stop_at_newline and _ends_line(tokenizer, written[row], token)):
+                finished.add(row)
+            else:
+                written[row].append(token)
+        going = [place for place, row in enumerate(alive) if row not in finished]
+        if not going or step == decoding.max_new_tokens - 1:
+            break
+        if len(going) <= (1 - _DROP_AT) * len(alive):
+            tokens = _select(state, tokens, torch.tensor(going, device=tokens.device))
+            alive = [alive[place] for place in going]
+        _advance(model, state, tokens)
+    return written, likely
+
+
+def _select(state: _State, tokens: Tensor, places: Tensor) -> Tensor:
+    state.cache.batch_select_indices(places)
+    state.mask, state.positions = state.mask[places], state.positions[places]
+    return tokens[places]
+
+
+def _advance(model: nn.Module, state: _State, tokens: Tensor) -> None:
+    state.mask = torch.cat([state.mask, state.mask.new_ones(len(tokens), 1)], dim=1)
+    output = _forward(model, tokens[:, None], state.mask, state.positions[:, None], state.cache, keep=1)
+    state.logits, state.cache, state.positions = (
+        output.logits[:, -1].float(),
+        output.past_key_values,
+        state.positions + 1,
+    )
+
+
+def _forward(model: nn.Module, ids: Tensor, mask: Tensor, positions: Tensor, cache: Any, *, keep: int) -> Any:
+    placed = {"position_ids": positions} if "position_ids" in inspect.signature(inner(model).forward).parameters else {}
+    return model(
+        input_ids=ids, attention_mask=mask, past_key_values=cache, use_cache=True, logits_to_keep=keep, **placed
+    )
+
+
+def _ends_line(tokenizer: PreTrainedTokenizerBase, written: list[int], token: int) -> bool:
+    """Whether a token breaks the line after some text has been written."""
+    return "\n" in tokenizer.decode([token]) and bool(str(tokenizer.decode([*written, token])).strip())
+
+
+def _end_tokens(model: nn.Module, tokenizer: PreTrainedTokenizerBase) -> set[int]:
+    configured = inner(model).generation_config.eos_token_id
+    listed: Iterable[int | None] = configured if isinstance(configured, list) else [configured]
+    return {token for token in [*listed, tokenizer.eos_token_id] if token is not None}
+
+
+def _common_prefix(prompts: Sequence[list[int]]) -> int:
+    """How many first tokens all prompts share, leaving each at least one of its own."""
+    shortest = min(len(prompt) for prompt in prompts) - 1
+    first = prompts[0]
+    return next((i for i in range(shortest) if any(prompt[i] != first[i] for prompt in prompts)), max(shortest, 0))
+
+
+def inner(model: nn.Module) -> Any:
+    """The transformers model inside an adapter, or the model itself."""
+    return model.get_base_model() if isinstance(model, PeftModel) else model
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Where the model's first parameter lies."""
+    return next(model.parameters()).device
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """No gradients and no dropout inside the block; the model's mode afterwards is the one before."""
+    training = model.training
+    model.train(False)
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        model.train(training)
