@@ -64,6 +64,8 @@ class CurationConfig(Section):
     grounding: float = Field(0.8, ge=0, le=1, description="share of the answer's content words found in the evidence")
     # Jaccard 0.8 over shingles is the usual near-duplicate threshold (Lee et al. 2022, arXiv:2107.06499, sec. 4.2).
     duplicate_similarity: float = Field(0.8, gt=0, le=1, description="Jaccard over word shingles: same question")
+    # The filter of C4-like corpora asks for a language score; a question is too short for one, letters are not.
+    foreign_letters: float = Field(0.3, ge=0, le=1, description="most letters of another script than Latin, as a share")
     minhash_permutations: int = Field(128, ge=16, le=1024)
 
 
@@ -107,6 +109,8 @@ class TuningConfig(Section):
     max_length: int = Field(256, ge=16, description="tokens; longer examples are rejected, never cut")
     replay_share: float = Field(0.06, ge=0, lt=1, description="general items from the base itself, against forgetting")
     weight_decay: float = Field(0.0, ge=0)
+    activation_checkpointing: bool = Field(False, description="recompute activations: slower, far less memory")
+    report_to: str = Field("none", description="'none', or a tracker that is installed: tensorboard, trackio, wandb")
 
 
 class ProbeConfig(Section):
