@@ -213,7 +213,7 @@ def _checks(
     clause = reading.clause
     assert clause is not None
     question, statement = polar(clause, clause.subject.text), reading.fact.statement
-    yield 1, Wording("polar-yes", question, "Yes")
+    yield 2, Wording("polar-yes", question, "Yes")
     denied = 0
     yield 4, Wording("true-false", f"True or false: {statement}", "True")
     for item in asked:
@@ -223,7 +223,7 @@ def _checks(
         if not rival or rival.lower() in statement.lower() or len(pattern.findall(question)) != 1:
             continue
         wrong = pattern.sub(lambda _, text=rival: text, question)  # type: ignore[misc]
-        yield 1 + 5 * denied, Wording("polar-no", sentence(wrong.rstrip("?"), "?"), "No")
+        yield 2 + 5 * denied, Wording("polar-no", sentence(wrong.rstrip("?"), "?"), "No")
         false = pattern.sub(lambda _, text=rival: text, statement)  # type: ignore[misc]
         yield 4 + 4 * denied, Wording("true-false", f"True or false: {sentence(false.rstrip('.'), '.')}", "False")
         denied += 1

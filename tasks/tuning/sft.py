@@ -1,0 +1,291 @@
+"""Training examples to an adapter: supervised fine-tuning with TRL's SFTTrainer and LoRA.
+
+    train.jsonl, valid.jsonl  ->  adapter/adapter_model.safetensors, training.jsonl (a row a logged step)
+
+The loss is on the completion only (the answer and the end token). Batches hold examples of like length, so that few
+positions are padding. On a CPU with bfloat16 in hardware, matrix products run in it (twice as fast here, bench/).
+The number of steps is fixed before training starts, from the epochs asked for and the measured time of a step, and
+kept beside the checkpoints, so that a resumed training ends where the uninterrupted one would.
+"""
+
+import json
+import math
+import resource
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig
+from transformers import (
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+    set_seed,
+)
+from trl import SFTConfig, SFTTrainer
+
+from tasks.config import TuningConfig
+from tasks.errors import UnusableResult
+from tasks.records import Example
+from tasks.storage import write_json, write_records
+from tasks.tuning.replay import replay_examples
+from tasks.tuning.rendering import Renderer, choose_template
+from tasks.tuning.students import fast_bfloat16, load_student, load_tokenizer
+
+IGNORED = -100
+"""Label of positions that bear no loss (PyTorch's cross entropy leaves them out)."""
+CALIBRATION_STEPS = 3
+LOG_EVERY = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One logged step of training. Memory is the process's peak (GPU: the allocator's), in MB."""
+
+    step: int
+    steps: int
+    loss: float
+    learning_rate: float
+    grad_norm: float
+    tokens_per_second: float
+    memory_mb: float
+    elapsed_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a training came to. ``padding`` is the share of computed positions that were padding."""
+
+    steps: int
+    epochs: float
+    examples: int
+    too_long: int
+    tokens: int
+    loss: float
+    seconds: float
+    trainable: int
+    padding: float
+
+
+def encode(example: Example, renderer: Renderer, tokenizer: PreTrainedTokenizerBase) -> dict[str, list[int]]:
+    """Token ids and labels of one example: one begin token, the prompt masked, the end token last."""
+    prompt = renderer.prompt(example.prompt, source=example.source, system=example.system)
+    completion = renderer.completion(example.answer, source=example.source)
+    own_begin = bool(tokenizer.bos_token) and prompt.startswith(str(tokenizer.bos_token))
+    head: list[int] = tokenizer(prompt, add_special_tokens=not own_begin)["input_ids"]
+    if head and head[-1] == tokenizer.eos_token_id and not prompt.endswith(str(tokenizer.eos_token)):
+        head = head[:-1]  # some tokenizers close every text, and a prompt is open
+    whole: list[int] = tokenizer(prompt + completion, add_special_tokens=not own_begin)["input_ids"]
+    tail = whole[len(head) :] if whole[: len(head)] == head else tokenizer(completion, add_special_tokens=False)["input_ids"]
+    if not tail or tail[-1] != tokenizer.eos_token_id:
+        tail = [*tail, tokenizer.eos_token_id]
+    return {"input_ids": head + tail, "labels": [IGNORED] * len(head) + tail}
+
+
+def build_dataset(
+    examples: Sequence[Example], renderer: Renderer, tokenizer: PreTrainedTokenizerBase, *, longest: int
+) -> tuple[Dataset, int]:
+    """Encode examples; return the dataset and how many were left out for being over ``longest`` tokens."""
+    rows = [encode(example, renderer, tokenizer) for example in examples]
+    kept = [row for row in rows if len(row["input_ids"]) <= longest]
+    if not kept:
+        raise UnusableResult(f"none of {len(rows)} examples fits {longest} tokens; raise --set tuning.max_length")
+    return Dataset.from_list(kept), len(rows) - len(kept)
+
+
+def finetune(
+    examples: Sequence[Example],
+    config: TuningConfig,
+    folder: Path,
+    *,
+    seed: int,
+    report: Callable[[Step], None] | None = None,
+) -> Outcome:
+    """Tune the configured student and save its adapter (or, for ``full``, the whole model).
+
+    Args:
+        examples: training rows, general replay among them.
+        folder: the run; ``adapter/``, ``training.jsonl`` and ``checkpoints/`` are written in it. A checkpoint left
+            there by a killed training of the same data is gone on from.
+        report: called with every logged step.
+
+    Raises:
+        ModelError: when the student cannot be loaded.
+        UnusableResult: when no example is short enough.
+    """
+    set_seed(seed)
+    tokenizer = load_tokenizer(config.student)
+    renderer = Renderer(tokenizer, choose_template(tokenizer, config.template, config.student))
+    model = load_student(config.student, method=config.method)
+    extra = round(len(examples) * config.replay_share / (1 - config.replay_share))
+    replay = replay_examples(model, tokenizer, config, extra, seed=seed) if extra else []
+    dataset, too_long = build_dataset([*examples, *replay], renderer, tokenizer, longest=config.max_length)
+    trainer = build_trainer(model, config, dataset, tokenizer, folder, seed=seed)
+    diary = Diary(dataset, report)
+    trainer.add_callback(diary)
+    steps = planned_steps(trainer, dataset, config, folder)
+    trainer.args.max_steps = steps
+    trainer.args.save_steps = max(1, steps // 6)
+    set_seed(seed)
+    started = time.monotonic()
+    result = trainer.train(resume_from_checkpoint=latest_checkpoint(folder))
+    seconds = time.monotonic() - started
+    trainer.model.save_pretrained(str(folder / "adapter"), safe_serialization=True)
+    tokenizer.save_pretrained(str(folder / "adapter"))
+    write_records(folder / "training.jsonl", diary.rows)
+    trainable = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
+    lengths = [len(row) for row in dataset["input_ids"]]
+    return Outcome(
+        steps, steps * config.batch_size / len(dataset), len(dataset), too_long, diary.tokens, result.training_loss,
+        seconds, trainable, padding_share(lengths, config.batch_size),
+    )  # fmt: skip
+
+
+def build_trainer(
+    model: PreTrainedModel,
+    config: TuningConfig,
+    dataset: Dataset,
+    tokenizer: PreTrainedTokenizerBase,
+    folder: Path,
+    *,
+    seed: int,
+) -> SFTTrainer:
+    """The trainer with LoRA on every linear layer, or on the whole model for ``full``."""
+    model.config.use_cache = False
+    adapter = LoraConfig(
+        r=config.rank, lora_alpha=config.alpha, lora_dropout=config.dropout, target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )  # fmt: skip
+    cuda = torch.cuda.is_available()
+    arguments = SFTConfig(
+        output_dir=str(folder / "checkpoints"), seed=seed, data_seed=seed, max_length=None, packing=False,
+        per_device_train_batch_size=config.batch_size, learning_rate=config.learning_rate,
+        lr_scheduler_type=config.schedule, warmup_steps=config.warmup, weight_decay=config.weight_decay,
+        max_grad_norm=1.0, adam_beta2=0.99, num_train_epochs=config.epochs, optim=optimiser(config.method),
+        train_sampling_strategy="group_by_length", logging_steps=LOG_EVERY, logging_first_step=True,
+        save_strategy="steps", save_total_limit=1, report_to=config.report_to, disable_tqdm=True,
+        use_cpu=not cuda, bf16=fast_bfloat16(), activation_checkpointing=config.activation_checkpointing,
+        dataloader_num_workers=0, dataset_num_proc=None, dataloader_pin_memory=cuda,
+    )  # fmt: skip
+    trainer = SFTTrainer(
+        model=model, args=arguments, train_dataset=dataset, processing_class=tokenizer,
+        peft_config=None if config.method == "full" else adapter,
+    )  # fmt: skip
+    trainer.remove_callback(_printer())
+    return trainer
+
+
+def _printer() -> type[TrainerCallback]:
+    from transformers.trainer_callback import PrinterCallback
+
+    return PrinterCallback
+
+
+def optimiser(method: str) -> str:
+    """AdamW; paged in 8 bits for QLoRA on a GPU, where memory is what runs out (QLoRA, sec. 3)."""
+    return "paged_adamw_8bit" if method == "qlora" and torch.cuda.is_available() else "adamw_torch"
+
+
+def planned_steps(trainer: SFTTrainer, dataset: Dataset, config: TuningConfig, folder: Path) -> int:
+    """How many steps to take: the epochs asked for, or as many as fit the minutes at the measured speed.
+
+    The plan is written once and read again by a resumed training.
+    """
+    path = folder / "checkpoints" / "plan.json"
+    wanted = math.ceil(config.epochs * len(dataset) / config.batch_size)
+    identity = [len(dataset), config.batch_size, wanted, config.minutes]
+    if path.is_file() and (plan := json.loads(path.read_text()))["identity"] == identity:
+        return int(plan["steps"])
+    seconds = seconds_per_step(trainer, dataset, config.batch_size)
+    steps = max(1, min(wanted, int(config.minutes * 60 / seconds)))
+    write_json(path, {"identity": identity, "seconds_per_step": seconds, "steps": steps})
+    return steps
+
+
+def seconds_per_step(trainer: SFTTrainer, dataset: Dataset, batch_size: int) -> float:
+    """Median time of a forward and backward pass over batches of middling length; no weight is changed."""
+    order = sorted(range(len(dataset)), key=lambda index: len(dataset[index]["input_ids"]))
+    middle = [dataset[index] for index in order[len(order) // 2 :][:batch_size]]
+    batch = trainer.data_collator([{"input_ids": row["input_ids"], "labels": row["labels"]} for row in middle])
+    trainer.model.train()
+    trainer.current_gradient_accumulation_steps = 1  # what the training loop sets before its first step
+    times = []
+    for _ in range(CALIBRATION_STEPS):
+        started = time.monotonic()
+        trainer.training_step(trainer.model, dict(batch))
+        times.append(time.monotonic() - started)
+    trainer.model.zero_grad(set_to_none=True)
+    trainer._metrics["train"].clear()
+    return sorted(times)[len(times) // 2]
+
+
+def latest_checkpoint(folder: Path) -> str | None:
+    """The newest complete checkpoint of an interrupted training, or None."""
+    found = [path for path in (folder / "checkpoints").glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
+    return str(max(found, key=lambda path: int(path.name.rpartition("-")[2]))) if found else None
+
+
+def padding_share(lengths: Sequence[int], batch_size: int) -> float:
+    """Share of padding when examples are batched by length, as the trainer's sampler does."""
+    order = sorted(lengths)
+    batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    computed = sum(len(batch) * max(batch) for batch in batches)
+    return 1 - sum(lengths) / computed
+
+
+class Diary(TrainerCallback):
+    """Turns the trainer's logs into rows: loss, learning rate, gradient norm, speed and memory."""
+
+    def __init__(self, dataset: Dataset, report: Callable[[Step], None] | None) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.tokens = 0
+        self._mean = sum(len(row) for row in dataset["input_ids"]) / len(dataset)
+        self._report = report
+        self._started = time.monotonic()
+        self._last = (self._started, 0)
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Start the clock; rows of an interrupted training are taken over from its checkpoint."""
+        self._started = time.monotonic()
+        self._last = (self._started, state.global_step)
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Add one row for each logged training step."""
+        if not logs or "loss" not in logs:
+            return
+        now = time.monotonic()
+        then, before = self._last
+        self._last = (now, state.global_step)
+        tokens = (state.global_step - before) * args.per_device_train_batch_size * self._mean
+        self.tokens += int(tokens)
+        step = Step(
+            state.global_step, state.max_steps, float(logs["loss"]), float(logs.get("learning_rate", 0.0)),
+            float(logs.get("grad_norm", 0.0)), round(tokens / max(now - then, 1e-6), 1), round(peak_memory_mb(), 1),
+            round(now - self._started, 2),
+        )  # fmt: skip
+        self.rows.append(asdict(step))
+        if self._report is not None:
+            self._report(step)
+
+
+def peak_memory_mb() -> float:
+    """Peak memory so far in MB: of the GPU's allocator where there is one, else of this process."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10

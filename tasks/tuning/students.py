@@ -1,0 +1,111 @@
+"""Names of students to loaded models: the embedded one, a Hugging Face name, or a folder.
+
+    load_student("embedded", method="lora")                        float32 on a CPU, bfloat16 on a GPU
+    load_student("meta-llama/Llama-2-7b-hf", method="qlora")       NF4, double quantisation, bfloat16 compute
+    load_tuned("embedded", Path("generated/demo/adapter"))         the base with its adapter on, for asking
+
+Safetensors only; a repository's own code is never run.
+"""
+
+from pathlib import Path
+
+import torch
+from peft import PeftModel, prepare_model_for_kbit_training
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging as transformers_logging
+
+from tasks.embedded import embedded_student
+from tasks.errors import ModelError, StorageError
+
+LLAMA_ANNOUNCED = "https://huggingface.co/meta-llama"
+
+
+def fast_bfloat16() -> bool:
+    """Whether this machine multiplies bfloat16 in hardware: a GPU, or a CPU with AVX512-BF16 or AMX."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def quantisation() -> BitsAndBytesConfig:
+    """NF4 with double quantisation and bfloat16 compute (QLoRA, Dettmers et al. 2023, sec. 3)."""
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16 if torch.cuda.is_available() else torch.float32,
+    )
+
+
+def location(name: str) -> str:
+    """Where a student's files are: the embedded model's folder, or the name itself."""
+    return str(embedded_student()) if name == "embedded" else name
+
+
+def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
+    """Load a student's tokenizer; a missing padding token is its end token.
+
+    Raises:
+        ModelError: when it is absent, gated or unreadable.
+    """
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(location(name), trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise ModelError(_explain(name, error)) from error
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer  # type: ignore[no-any-return]
+
+
+def load_student(name: str, *, method: str = "lora") -> PreTrainedModel:
+    """Load a causal language model to be tuned or asked.
+
+    Args:
+        method: ``qlora`` loads the weights in 4 bits, made ready for training; ``lora`` and ``full`` as they are.
+
+    Raises:
+        ModelError: when the weights are absent, gated, not safetensors, or need code of their own.
+    """
+    transformers_logging.disable_progress_bar()
+    cuda = torch.cuda.is_available()
+    options: dict[str, object] = {"dtype": torch.bfloat16 if cuda and method != "full" else torch.float32}
+    if method == "qlora":
+        options["quantization_config"] = quantisation()
+    if cuda:
+        options["device_map"] = {"": 0}
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            location(name), trust_remote_code=False, use_safetensors=True, **options
+        )
+    except (OSError, ValueError) as error:
+        raise ModelError(_explain(name, error)) from error
+    if method == "qlora":
+        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+    return model  # type: ignore[no-any-return]
+
+
+def load_tuned(name: str, folder: Path, *, method: str = "lora") -> tuple[PreTrainedModel | PeftModel, PreTrainedModel]:
+    """Load a run's tuned model and its base: (tuned, base).
+
+    With an adapter both are one object, and the base is asked with the adapter off.
+
+    Raises:
+        StorageError: when the folder holds neither an adapter nor a model.
+    """
+    if (folder / "adapter_config.json").is_file():
+        base = load_student(name, method=method)
+        return PeftModel.from_pretrained(base, str(folder)), base
+    if (folder / "config.json").is_file():
+        return load_student(str(folder)), load_student(name)
+    raise StorageError(f"{folder}: no adapter in it; run `closedbook finetune` on the run first")
+
+
+def _explain(name: str, error: Exception) -> str:
+    text = str(error)
+    if "gated" in text.lower() or "401" in text or "403" in text:
+        return f"{name}: gated; accept its licence on its page on the hub and run `hf auth login`, or choose another"
+    if "safetensors" in text:
+        return f"{name}: holds no safetensors weights, and pickled ones are not loaded; convert or choose another"
+    if "trust_remote_code" in text or "custom code" in text:
+        return f"{name}: needs code from its repository, which is never run; choose a model that transformers knows"
+    return f"{name}: cannot be loaded ({text.splitlines()[0][:160] if text else type(error).__name__}); check the name"
