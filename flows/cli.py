@@ -237,13 +237,15 @@ def probe(run: Path, probes: Path | None, out: Path | None) -> None:
 @debug_option
 def ask(run: Path, question: str | None, source: str | None, base: bool) -> None:
     """Answer one QUESTION from RUN's model, or chat when none is given."""
-    from flows.chat import chat, open_model
+    from flows.run_folder import read_setup
+    from flows.students import open_student
 
-    model = open_model(run, base=base)
-    if question is None:
-        chat(model, source)
-    else:
-        click.echo(model.answer(question, source))
+    student = open_student(run, read_setup(run).config)
+    if question is not None:
+        click.echo(student.answer(question, source=source, base=base))
+        return
+    while line := click.prompt("?", default="", show_default=False, prompt_suffix=" ", err=True):
+        click.echo(student.answer(line, source=source, base=base))
 
 
 @closedbook.command()

@@ -55,7 +55,9 @@ def held(run: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise StorageError(f"{run}: another closedbook is at work in it; wait for it, or choose another --out") from error
+        raise StorageError(
+            f"{run}: another closedbook is at work in it; wait for it, or choose another --out"
+        ) from error
     try:
         yield
     finally:

@@ -8,12 +8,12 @@ Everything goes to standard error; standard output is for results. In a pipe the
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-Advance = Callable[..., None]
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -28,31 +28,37 @@ class LineHandler(logging.Handler):
 
 def show_logs() -> None:
     """Show what flows and tasks log. Call it after Prefect is imported, which sets up logging anew."""
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # on import it tells which optional kernels are missing
     for name in ("flows", "tasks"):
         source = logging.getLogger(name)
         source.setLevel(logging.INFO)
         source.addHandler(LineHandler())
 
 
-@contextlib.contextmanager
-def bar(label: str, total: int, unit: str) -> Iterator[Advance]:
-    """Show a bar; yield ``advance(steps, note)``, where the note is what there is to say besides, e.g. ``96 tokens/s``.
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A live bar. ``note`` is what there is to say besides the count, e.g. ``96 tokens/s``."""
 
-    The bar moves by itself once a second, so that the time left is true inside a long step too.
-    """
+    progress: Progress
+    task: TaskID
+
+    def to(self, done: int, total: int | None = None, note: str = "") -> None:
+        """Move to ``done``; ``total`` may become known on the way."""
+        self.progress.update(self.task, completed=done, note=note)
+        if total is not None:
+            self.progress.update(self.task, total=total)
+
+
+@contextlib.contextmanager
+def bar(label: str, unit: str, total: int | None = None) -> Iterator[Bar]:
+    """Show a bar while the block works."""
     columns = (
         TextColumn("{task.description:<10}"),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         TextColumn(unit + "  {task.fields[note]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
         TimeRemainingColumn(),
+        TextColumn("left"),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal, refresh_per_second=4) as progress:
-        task = progress.add_task(label, total=total, note="")
-
-        def advance(steps: int = 1, note: str = "") -> None:
-            progress.update(task, advance=steps, note=note)
-
-        yield advance
+    with Progress(*columns, console=console, disable=not console.is_terminal, refresh_per_second=2) as progress:
+        yield Bar(progress, progress.add_task(label, total=total, note=""))

@@ -1,0 +1,98 @@
+"""Candidate pairs to training examples: filters, duplicates, refusal twins, split, rendering-free examples.
+
+candidates.jsonl  ->  pairs.jsonl train.jsonl valid.jsonl, and every loss in rejected.jsonl by its reason
+"""
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+from prefect import flow, task
+
+from flows.run_folder import account, measured
+from tasks.config import Config
+from tasks.curation.dedup import drop_duplicates
+from tasks.curation.examples import to_examples
+from tasks.curation.filters import filter_pairs
+from tasks.curation.refusals import Entity, RefusalMaker, Side, make_refusals
+from tasks.curation.splits import assign_splits, check_splits
+from tasks.errors import UnusableResult
+from tasks.records import Document, Fact, Pair, Rejection, Tally
+from tasks.storage import read_records, write_records
+
+logger = logging.getLogger(__name__)
+
+
+@flow(name="curate", flow_run_name="curate {run.name}")
+def curate(run: Path, config: Config) -> Path:
+    """Turn a run's candidate pairs into its training and validation examples."""
+    with measured(run, "curate"):
+        select(run, config)
+        refuse(run, config)
+        compose(run, config)
+    return run
+
+
+@task(task_run_name="select {run.name}")
+def select(run: Path, config: Config) -> None:
+    """Keep the pairs that pass every filter and repeat no other; count the rest by reason."""
+    documents = read_records(run / "documents.jsonl", Document)
+    candidates = read_records(run / "candidates.jsonl", Pair)
+    good, unfit = filter_pairs(candidates, documents, config.curation)
+    kept, repeated = drop_duplicates(good, config.curation)
+    write_records(run / "pairs.jsonl", kept)
+    tallies = [
+        tally("filter", parsed=len(candidates), kept=len(good), rejections=unfit),
+        tally("dedup", parsed=len(good), kept=len(kept), rejections=repeated),
+    ]
+    account(run, tallies, [*unfit, *repeated], {})
+    if not kept:
+        raise UnusableResult(
+            f"{run.name}: none of {len(candidates)} pairs was kept; see rejected.jsonl for the reasons"
+        )
+    reasons = tallies[0].rejected | tallies[1].rejected
+    lost = ", ".join(f"{count:,} {reason}" for reason, count in sorted(reasons.items(), key=lambda item: -item[1]))
+    logger.info(f"kept {len(kept):,} of {len(candidates):,} pairs ({lost or 'none lost'})")
+
+
+def tally(stage: str, *, parsed: int, kept: int, rejections: Iterable[Rejection]) -> Tally:
+    """Count one stage."""
+    counts = Tally(stage, parsed, kept)
+    for rejection in rejections:
+        counts.reject(rejection.reason)
+    return counts
+
+
+def refusal_maker(run: Path, side: Side) -> RefusalMaker:
+    """Make the maker of refusals that knows a run's corpus; training and probing use disjoint invented names."""
+    documents = read_records(run / "documents.jsonl", Document)
+    statements = [fact.statement or fact.text for fact in read_records(run / "facts.jsonl", Fact)]
+    corpus = "\n".join(document.text for document in documents)
+    named = read_records(run / "entities.jsonl", Entity)
+    return RefusalMaker(corpus, named, statements, [document.source for document in documents], side)
+
+
+@task(task_run_name="refuse {run.name}")
+def refuse(run: Path, config: Config) -> None:
+    """Add refusal twins of the kept pairs, checked against the whole corpus."""
+    from tasks.tuning.replay import OUTSIDE, read_questions  # loads torch
+
+    kept = [pair for pair in read_records(run / "pairs.jsonl", Pair) if pair.kind == "answerable"]
+    refusals = make_refusals(
+        kept, refusal_maker(run, "train"), read_questions(OUTSIDE), config.refusals, seed=config.seed
+    )
+    write_records(run / "pairs.jsonl", [*kept, *refusals])
+    logger.info(f"made {len(refusals):,} refusals")
+
+
+@task(task_run_name="compose {run.name}")
+def compose(run: Path, config: Config) -> None:
+    """Split the pairs by fact and write them as examples."""
+    pairs = read_records(run / "pairs.jsonl", Pair)
+    splits = assign_splits(pairs, config.split, config.seed)
+    if problems := check_splits(pairs, splits):
+        raise UnusableResult(f"{run.name}: {problems[0]}")
+    examples = to_examples(pairs, splits, config.tuning, seed=config.seed)
+    for side in ("train", "valid"):
+        write_records(run / f"{side}.jsonl", [example for example in examples if example.split == side])
+    logger.info(f"composed {len(examples):,} examples")

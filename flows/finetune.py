@@ -1,0 +1,77 @@
+"""Examples to an adapter: the student is tuned on train.jsonl.
+
+    train.jsonl  ->  adapter/ training.jsonl
+
+``made_from.json`` beside the checkpoints, and later beside the adapter, names what they were made from: a killed
+training of the same examples and recipe goes on from its last checkpoint, a finished one is not repeated, any other
+starts anew.
+"""
+
+import json
+import logging
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prefect import flow, task
+
+from flows.models import identity
+from flows.run_folder import measured
+from flows.terminal import bar
+from tasks.config import Config
+from tasks.records import Example, derive_id
+from tasks.storage import file_hash, read_records, write_json
+
+if TYPE_CHECKING:
+    from tasks.tuning.sft import Step
+
+logger = logging.getLogger(__name__)
+MADE_FROM = "made_from.json"
+
+
+@flow(name="finetune", flow_run_name="finetune {run.name}")
+def finetune(run: Path, config: Config) -> Path:
+    """Tune a run's student on its examples, unless the adapter there was made from the same."""
+    made_from = {"examples": file_hash(run / "train.jsonl"), "recipe": recipe(config)}
+    if read_stamp(run / "adapter") == made_from:
+        logger.info("the adapter was made from the same examples by the same recipe: kept")
+        return run
+    shutil.rmtree(run / "adapter", ignore_errors=True)
+    if read_stamp(run / "checkpoints") != made_from:
+        shutil.rmtree(run / "checkpoints", ignore_errors=True)
+        write_json(run / "checkpoints" / MADE_FROM, made_from)
+    with measured(run, "finetune"):
+        train(run, config)
+    write_json(run / "adapter" / MADE_FROM, made_from)
+    shutil.rmtree(run / "checkpoints")
+    return run
+
+
+def read_stamp(folder: Path) -> dict[str, str] | None:
+    """Read what a folder's content was made from; None where nothing is stamped."""
+    path = folder / MADE_FROM
+    stamp: dict[str, str] | None = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    return stamp
+
+
+def recipe(config: Config) -> str:
+    """Name all that the adapter depends on besides its examples."""
+    return derive_id("recipe", config.tuning.model_dump_json(), config.seed, identity(config.tuning.student))
+
+
+@task(task_run_name="train {run.name}")
+def train(run: Path, config: Config) -> None:
+    """Train, showing steps, loss and speed."""
+    from tasks.tuning import sft  # seconds to import: only here, so that reading and generating start at once
+
+    with bar("training", "steps") as progress:
+
+        def show(step: "Step") -> None:
+            progress.to(step.step, step.steps, f"loss {step.loss:.3f}  {step.tokens_per_second:,.0f} tokens/s")
+
+        examples = read_records(run / "train.jsonl", Example)
+        done = sft.finetune(examples, config.tuning, run, seed=config.seed, report=show)
+    logger.info(
+        f"tuned {done.trainable:,} weights on {done.examples:,} examples, {done.epochs:.1f} epochs of "
+        f"{done.steps / max(done.epochs, 0.01):.0f} steps, in {done.seconds:.0f} s; {done.too_long:,} were too long"
+    )

@@ -1,0 +1,54 @@
+"""Names of models in the configuration to what they stand for on this machine.
+
+resolve("auto")      "embedded", or Llama-2-7b-chat where there is a GPU and the weights lie in the hub's cache
+locate("embedded")   the pinned GGUF file in the user's cache, fetched on first use
+identity("x.gguf")   the file's hash: what the key of a cached batch has in place of a name that may change its content
+"""
+
+from functools import cache
+from pathlib import Path
+
+from tasks.embedded import GENERATOR, embedded_gguf
+from tasks.generation.generators import Generator, open_generator
+from tasks.records import derive_id
+from tasks.storage import file_hash
+
+LLAMA = "meta-llama/Llama-2-7b-chat-hf"
+
+
+@cache
+def resolve(name: str) -> str:
+    """Settle ``auto``; any other name stays."""
+    if name != "auto":
+        return name
+    import torch
+    from huggingface_hub import try_to_load_from_cache
+
+    weights = try_to_load_from_cache(LLAMA, "config.json")
+    return LLAMA if torch.cuda.is_available() and isinstance(weights, str) else "embedded"
+
+
+@cache
+def identity(name: str) -> str:
+    """Name a generator by its content where it is a file, by its files' sizes and dates where it is a folder."""
+    name = resolve(name)
+    path = Path(name)
+    if name == "embedded":
+        return GENERATOR.sha256
+    if path.is_file():
+        return file_hash(path)
+    if path.is_dir():
+        states = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in sorted(path.iterdir())]
+        return derive_id("folder", *states)
+    return name
+
+
+@cache
+def opened(name: str) -> Generator:
+    """Open a generator, once a process.
+
+    Raises:
+        ModelError: when it cannot be had or loaded.
+    """
+    name = resolve(name)
+    return open_generator(str(embedded_gguf()) if name == "embedded" else name)

@@ -1,0 +1,48 @@
+"""The whole chain: a text in, a model out that was asked before and after. The file to read first.
+
+    corpus ─► windows, facts ─► candidate pairs ─► examples ─► tuned model ─► probe results ─► report, manifest
+              generate                  curate          finetune       probe            publish
+
+Each stage is a flow of its own that reads and writes files of the run's folder (``generated/<run>/``), so that it can
+be run alone; stages exchange nothing else. What is done already is not done again: batches of generation are kept by
+Prefect under keys made of their content, and a student is tuned anew only when its examples or its recipe changed.
+"""
+
+from pathlib import Path
+
+from prefect import flow, task
+
+from flows.curate import curate
+from flows.finetune import finetune
+from flows.generate import generate
+from flows.probe import probe
+from flows.run_folder import begin, held, seal
+from tasks.config import Config
+
+
+@flow(name="self-instruct", flow_run_name="self-instruct {run.name}")
+def self_instruct(corpus: Path, run: Path, config: Config = Config()) -> Path:
+    """Make a dataset from a corpus, tune a model on it, measure it before and after, and report.
+
+    Args:
+        corpus: a text, or a folder of texts.
+        run: the folder that gets everything, e.g. ``generated/heron``.
+        config: what steers it; the default is the quick preset.
+    """
+    with held(run):
+        begin(corpus, run, config)
+        generate(run, config)
+        curate(run, config)
+        finetune(run, config)
+        probe(run, config)
+        publish(run)
+    return run
+
+
+@task(task_run_name="publish {run.name}")
+def publish(run: Path) -> None:
+    """Write the report, and last the manifest, which makes the folder a finished run."""
+    from tasks.reporting.page import render_report  # draws with matplotlib: a second to import
+
+    render_report(run)
+    seal(run)

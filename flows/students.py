@@ -1,0 +1,73 @@
+"""A run's student, loaded to be asked: the tuned model and its base, with the one way of rendering a question.
+
+student = open_student(Path("generated/heron"), config)
+student.answer("Who keeps the keys?", source="heron")     "Corwin Asplehurst. Corwin Asplehurst keeps the keys."
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.config import Config
+from tasks.curation.refusals import OPENING
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from tasks.probing.decoding import Decoding
+    from tasks.tuning.rendering import Renderer
+
+
+@dataclass(frozen=True, slots=True)
+class Student:
+    """What it takes to ask a run's model. ``base`` is None where it is the tuned model with its adapter off."""
+
+    tuned: "PreTrainedModel | PeftModel"
+    base: "PreTrainedModel | None"
+    tokenizer: "PreTrainedTokenizerBase"
+    renderer: "Renderer"
+    decoding: "Decoding"
+    system: str
+
+    def prompt(self, question: str, *, source: str | None = None, system: str | None = None) -> str:
+        """Render a question; ``system`` None is the run's own closed-domain prompt."""
+        return self.renderer.prompt(question, source=source or "", system=self.system if system is None else system)
+
+    def opening(self, source: str | None = None) -> str:
+        """Render how a refusal begins."""
+        return self.renderer.completion(OPENING, source=source or "")
+
+    def answer(self, question: str, *, source: str | None = None, base: bool = False) -> str:
+        """Answer one question greedily."""
+        from contextlib import nullcontext
+
+        from tasks.probing.asking import as_base, ask
+
+        with as_base(self.tuned, self.base) if base else nullcontext(self.tuned) as model:
+            prompts = [self.prompt(question, source=source)]
+            return ask(model, self.tokenizer, prompts, opening=self.opening(source), decoding=self.decoding)[0].text
+
+
+def open_student(run: Path, config: Config) -> Student:
+    """Load a run's tuned model.
+
+    Raises:
+        StorageError: when the run has no adapter yet.
+        ModelError: when the base model cannot be had.
+    """
+    from tasks.probing.decoding import Decoding
+    from tasks.tuning.rendering import Renderer, choose_template
+    from tasks.tuning.students import load_tokenizer, load_tuned
+
+    tuning, probing = config.tuning, config.probing
+    tuned, base = load_tuned(tuning.student, run / "adapter", method=tuning.method)
+    tokenizer = load_tokenizer(tuning.student)
+    return Student(
+        tuned=tuned,
+        base=base if tuning.method == "full" else None,
+        tokenizer=tokenizer,
+        renderer=Renderer(tokenizer, choose_template(tokenizer, tuning.template, tuning.student)),
+        decoding=Decoding(probing.batch_size, probing.max_new_tokens),
+        system=tuning.system,
+    )
