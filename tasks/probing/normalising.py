@@ -11,7 +11,7 @@ plurals are levelled, on both sides alike, so that a wrong guess about English (
 import re
 import unicodedata
 
-from text_to_num import alpha2digit  # type: ignore[import-untyped]
+from text_to_num import alpha2digit
 
 ARTICLES = frozenset({"a", "an", "the"})
 MONTHS = frozenset(
