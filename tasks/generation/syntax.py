@@ -143,7 +143,18 @@ def is_person(token: Token) -> bool:
     """Whether a noun names a person: by entity label, or by a list of roles and kin."""
     if token.ent_type_ == "PERSON" or token._.gender in ("male", "female", "person"):
         return True
-    return token._.gender != "thing" and token.pos_ in ("NOUN", "PROPN") and token.lemma_.lower() in PEOPLE
+    if token._.gender == "thing":
+        return False
+    return token.pos_ in ("NOUN", "PROPN") and token.lemma_.lower() in PEOPLE or _full_name(token)
+
+
+def _full_name(token: Token) -> bool:
+    """Two capitalised names without an article, where a doer stands: 'was founded by Isolde Carrowmere'."""
+    doer = token.dep_ in ("nsubj", "appos") or token.head.dep_ == "agent"
+    lefts = list(token.lefts)
+    named = any(left.pos_ == "PROPN" and left.text[:1].isupper() for left in lefts)
+    bare = not any(left.dep_ == "det" for left in lefts)
+    return doer and token.pos_ == "PROPN" and named and bare and token.ent_type_ in ("", "ORG", "NORP", "PRODUCT")
 
 
 def gender(token: Token) -> str:

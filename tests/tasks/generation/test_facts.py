@@ -1,0 +1,45 @@
+"""The ledger: every sentence stands in it, boilerplate and headings do not, spans are exact."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.corpus.sentences import split_sentences
+from tasks.generation.facts import aliases, build_ledger, entities, is_prose
+from tasks.records import Document
+
+TEXT = "Posts\n\nThe storekeeper, Wilmot Sandiferry, sees the sick. He is sixty. The mill grinds oats."
+
+
+def ledger(text: str) -> tuple[Document, list]:  # type: ignore[type-arg]
+    document = Document.create("works", text)
+    return document, build_ledger(document, split_sentences(text))
+
+
+def test_every_sentence_of_prose_has_a_fact_and_headings_have_none() -> None:
+    document, readings = ledger(TEXT)
+    whole = [reading.fact.text for reading in readings if reading.clause is None]
+    assert whole == ["The storekeeper, Wilmot Sandiferry, sees the sick.", "He is sixty.", "The mill grinds oats."]
+    assert all(reading.topic == "Posts" for reading in readings)
+
+
+def test_facts_are_cut_from_the_document() -> None:
+    document, readings = ledger(TEXT)
+    for reading in readings:
+        assert document.text[reading.fact.start : reading.fact.end] == reading.fact.text
+
+
+def test_names_and_roles_stand_for_each_other() -> None:
+    _, readings = ledger(TEXT)
+    assert aliases(readings) == {"Wilmot Sandiferry": "the storekeeper"}
+    assert ("Wilmot Sandiferry", True, True) in entities(readings)
+
+
+def test_headings_and_table_lines_are_not_prose() -> None:
+    assert not is_prose("Lamps and Oil") and not is_prose("THE HERON WORKS, 1871.") and is_prose("The mill grinds oats.")
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.text(alphabet="abc ABC.,;:-'\"\n?!0123456789éß—", max_size=120))
+def test_no_text_crashes_the_ledger(text: str) -> None:
+    document, readings = ledger(text)
+    assert all(0 <= reading.fact.start < reading.fact.end <= len(text) for reading in readings)

@@ -1,0 +1,56 @@
+"""What the clause reader sees: shared subjects, relative clauses, appositions, pronouns."""
+
+from tasks.corpus.sentences import split_sentences
+from tasks.generation.syntax import ClauseReader, possessive, tidy
+
+
+def statements(text: str) -> list[str]:
+    return [
+        clause.statement for _, clauses in ClauseReader(text, split_sentences(text)) for clause in clauses if clause.resolved
+    ]
+
+
+def test_coordinated_verbs_share_their_subject_and_auxiliary() -> None:
+    found = statements("The cistern is emptied every week and scrubbed with brooms.")
+    assert found == ["The cistern is emptied every week.", "The cistern is scrubbed with brooms."]
+
+
+def test_a_pronoun_is_replaced_by_the_subject_before_it() -> None:
+    found = statements("The oil store is a vaulted cellar. It holds seventy casks.")
+    assert "The oil store holds seventy casks." in found
+
+
+def test_a_possessive_whose_owner_stands_in_the_clause_stays() -> None:
+    found = statements("The warden learned his trade at a glassworks.")
+    assert found == ["The warden learned his trade at a glassworks."]
+
+
+def test_a_relative_clause_is_a_fact_of_its_own() -> None:
+    found = statements("The tower bell, which was cast in 1880, weighs 130 kilograms.")
+    assert "The tower bell was cast in 1880." in found
+    assert "The tower bell weighs 130 kilograms." in found
+
+
+def test_a_narrowing_relative_clause_stays_with_an_indefinite_noun() -> None:
+    assert statements("A lamp that fails once is marked with chalk.") == ["A lamp that fails once is marked with chalk."]
+
+
+def test_an_apposition_tells_who_somebody_is() -> None:
+    assert "Wilmot Sandiferry is the storekeeper." in statements("The storekeeper, Wilmot Sandiferry, sees the sick.")
+
+
+def test_an_unresolved_pronoun_yields_no_statement() -> None:
+    assert statements("It was emptied on Friday.") == []
+
+
+def test_offsets_point_into_the_document() -> None:
+    text = "Heading\n\nThe mill grinds oats. The miller, Ada Quorn, lives at Threnby."
+    for span, clauses in ClauseReader(text, split_sentences(text)):
+        for clause in clauses:
+            assert span[0] <= clause.start < clause.end <= span[1]
+            assert clause.evidence[1] == span[1]
+
+
+def test_tidy_and_possessive() -> None:
+    assert tidy(" a ,  b , , c ") == "a, b, c"
+    assert possessive("the boys") == "the boys'" and possessive("Ada") == "Ada's"
