@@ -14,11 +14,15 @@ disjoint sets, told apart by the parity of a hash, so they cannot meet.
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 from tasks.config import RefusalConfig
 from tasks.records import Pair, derive_id
+from tasks.storage import iter_dicts
 
+OUTSIDE = Path(__file__).with_name("outside.jsonl")
+"""General-knowledge questions, which a closed book does not answer; none stands among the probes."""
 OPENING = "Not able to answer"
 REASONS = (
     "the book does not say", "the text holds no such thing", "nothing is said of that", "that is not in the book",
@@ -57,6 +61,13 @@ class Entity:
     text: str
     proper: bool
     person: bool = False
+
+
+def outside_questions(corpus: str) -> list[str]:
+    """General questions of which the corpus does not even hold the content words."""
+    held = corpus.lower()
+    asked = [str(row["question"]) for row in iter_dicts(OUTSIDE)]
+    return [text for text in asked if not all(word in held for word in re.findall(r"[a-z]{5,}", text.lower()))]
 
 
 def refusal_answer(key: str) -> str:

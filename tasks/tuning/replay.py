@@ -19,7 +19,6 @@ from tasks.storage import iter_dicts
 from tasks.tuning.rendering import Renderer, choose_template
 
 QUESTIONS = Path(__file__).with_name("replay_questions.jsonl")
-OUTSIDE = Path(__file__).with_name("replay_outside.jsonl")
 ANSWER_TOKENS = 32
 BATCH = 24
 
