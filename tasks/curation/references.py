@@ -57,12 +57,12 @@ def without_lead(question: str) -> str:
 def unresolved(question: str) -> str:
     """The pronoun or demonstrative that has no antecedent in the question, or ''."""
     text = without_lead(question)
-    tokens = _TOKEN.findall(text)
+    tokens: list[str] = _TOKEN.findall(text)
     has_name = any(_is_name(tokens, index) for index in range(len(tokens)))
     if (pointer := _POINTER.search(text)) and not has_name:
-        return pointer.group()
-    if (group := _GROUP_SUBJECT.search(text)) and not has_name and not re.search(r"\b(?:of|in|on|at|from)\b", text):
-        return str(group.group(1))
+        return str(pointer.group())
+    if (subject := _GROUP_SUBJECT.search(text)) and not has_name and not re.search(r"\b(?:of|in|on|at|from)\b", text):
+        return str(subject.group(1))
     if _EXPLETIVE.search(text):
         tokens = [token for token in tokens if token.lower() != "it"]
     speakers = GROUP if "I" not in tokens else frozenset()

@@ -37,7 +37,9 @@ def test_no_made_up_name_stands_in_the_corpus() -> None:
 
 
 def test_a_moved_attribute_is_not_said_of_its_new_owner() -> None:
-    moved = [twin.question for twin in maker().twins(pair("Who keeps the keys of the oil store?")) if "moved" in twin.form]
+    moved = [
+        twin.question for twin in maker().twins(pair("Who keeps the keys of the oil store?")) if "moved" in twin.form
+    ]
     assert moved == ["Who keeps the keys of the gate lodge?"]
 
 
