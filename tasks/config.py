@@ -49,10 +49,20 @@ class GenerationConfig(Section):
     temperature: float = Field(0.6, ge=0.0, le=2.0, description="0 is greedy")
     top_p: float = Field(0.95, gt=0.0, le=1.0)
     max_tokens: int = Field(48, ge=4, le=2048, description="longest completion, in tokens of the generator")
-    batch_size: int = Field(16, ge=1, le=1024, description="prompts a batch; the unit that resume never repeats")
+    batch_size: int = Field(64, ge=1, le=1024, description="prompts a batch; the unit that resume never repeats")
     budget_minutes: float = Field(4.0, gt=0, description="generation stops topping up after this many minutes")
     budget_tokens: int = Field(2_000_000, ge=1, description="… or after this many generated tokens")
     forms_per_fact: int = Field(12, ge=1, le=64, description="rule-made forms kept for one fact at most")
+    kinds: tuple[Literal["rewrite", "question", "free"], ...] = Field(
+        ("rewrite", "free"), description="what the model is asked for; a strong model is good at all three"
+    )
+    # The likelihood checks of drafted questions, in nats; all measured: bench/results/generation.md.
+    least_fluency: float = Field(-1.8, le=0, description="log P(question | its sentence), a word")
+    least_margin: float = Field(4.0, description="… minus the same under the passage's other sentences")
+    least_answer: float = Field(-3.6, le=0, description="log P(answer | sentence, question)")
+    most_drop: float = Field(0.8, ge=0, description="how far that may stay behind the rule's own question")
+    least_lead: float = Field(2.0, description="… minus the same of other spans of the sentence")
+    least_gain: float = Field(2.0, description="… minus log P(answer | question alone)")
 
 
 class CurationConfig(Section):
@@ -66,7 +76,7 @@ class CurationConfig(Section):
     duplicate_similarity: float = Field(0.8, gt=0, le=1, description="Jaccard over word shingles: same question")
     # The filter of C4-like corpora asks for a language score; a question is too short for one, letters are not.
     foreign_letters: float = Field(0.3, ge=0, le=1, description="most letters of another script than Latin, as a share")
-    minhash_permutations: int = Field(128, ge=16, le=1024)
+    minhash_permutations: int = Field(256, ge=16, le=1024, description="length of a MinHash signature")
 
 
 class RefusalConfig(Section):
@@ -118,6 +128,7 @@ class ProbeConfig(Section):
 
     batch_size: int = Field(32, ge=1)
     max_new_tokens: int = Field(48, ge=1)
+    drawn: int = Field(24, ge=0, description="generated probes of each category, besides the hand-written ones")
     margin_threshold: float | None = Field(
         None, description="refuse when the refusal margin exceeds this; None: the value chosen on validation"
     )
