@@ -1,9 +1,10 @@
 """General questions: well formed, refused only where the book cannot know, and never near what training replays."""
 
+from tasks.curation.refusals import OUTSIDE
 from tasks.probing.general import beyond, general_probes, general_text
 from tasks.probing.probes import check_disjoint, leaks
 from tasks.probing.scoring import verdict
-from tasks.tuning.replay import OUTSIDE, QUESTIONS, read_questions
+from tasks.tuning.replay import QUESTIONS, read_questions
 
 
 def test_every_general_question_is_asked_both_ways() -> None:
