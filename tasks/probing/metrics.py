@@ -14,7 +14,7 @@ than 95%.
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 from statistics import NormalDist, harmonic_mean
 from typing import Any, NamedTuple
 
@@ -85,6 +85,27 @@ def auroc(known: Sequence[float], unknown: Sequence[float]) -> Figure | None:
     variance = area * (1 - area) + (n - 1) * (both - area * area) + (m - 1) * (twice - area * area)
     half = _Z * math.sqrt(max(0.0, variance) / (m * n))
     return Figure(area, m + n, max(0.0, area - half), min(1.0, area + half))
+
+
+def best_threshold(known: Sequence[float], unknown: Sequence[float]) -> float:
+    """The margin above which to refuse, so that the mean of refused unknowns and answered knowns is largest.
+
+    Midway between two margins, so that a shift of either side is borne best; of equal choices the highest, which
+    refuses least. This is Youden's index (1950) over the margins of validation probes.
+
+    Raises:
+        ValueError: when either side is empty: no threshold can be chosen then.
+    """
+    if not known or not unknown:
+        raise ValueError("a threshold needs margins of known and of unknown probes")
+    margins = sorted({*known, *unknown})
+    cuts = [margins[0] - 1.0, *((low + high) / 2 for low, high in pairwise(margins)), margins[-1] + 1.0]
+    answered, passed = sorted(known), sorted(unknown)
+
+    def gain(cut: float) -> tuple[float, float]:
+        return bisect_right(answered, cut) / len(known) - bisect_right(passed, cut) / len(unknown), cut
+
+    return max(cuts, key=gain)
 
 
 def outcomes(probes: Iterable[Probe], results: Iterable[ProbeResult], model: str) -> list[Outcome]:

@@ -4,10 +4,21 @@ import json
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.probing.metrics import Figure, auroc, consistency, figures, mcnemar_p, measure, outcomes, share, wilson
+from tasks.probing.metrics import (
+    Figure,
+    auroc,
+    best_threshold,
+    consistency,
+    figures,
+    mcnemar_p,
+    measure,
+    outcomes,
+    share,
+    wilson,
+)
 from tasks.records import Probe, ProbeResult, Verdict
 
 
@@ -34,6 +45,7 @@ def test_wilson_as_published() -> None:
     assert wilson(0, 0) == (0.0, 1.0)
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_wilson_holds_its_share(case: tuple[int, int]) -> None:
     low, high = wilson(*case)
@@ -55,12 +67,31 @@ def test_auroc_counts_ties_half() -> None:
     assert auroc([], [1]) is None
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.integers(-4, 4), min_size=1, max_size=12), st.lists(st.integers(-4, 4), min_size=1, max_size=12))
 def test_auroc_is_the_share_of_won_pairs(known: list[int], unknown: list[int]) -> None:
     won = sum((u > k) + (u == k) / 2 for u in unknown for k in known) / (len(known) * len(unknown))
     figure = auroc(known, unknown)
     assert figure is not None and figure.value == pytest.approx(won)
     assert figure.low <= figure.value <= figure.high
+
+
+def test_the_threshold_lies_midway_where_the_sides_part() -> None:
+    assert best_threshold([-9.0, -5.0], [3.0, 4.0]) == -1.0
+    assert best_threshold([-9.0, -5.0, 6.0], [3.0, 4.0, 5.0]) == -1.0
+    assert best_threshold([0.0], [0.0]) == 1.0  # nothing to gain: refuse least
+    with pytest.raises(ValueError, match="needs margins"):
+        best_threshold([], [1.0])
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.integers(-4, 4), min_size=1, max_size=9), st.lists(st.integers(-4, 4), min_size=1, max_size=9))
+def test_no_other_threshold_does_better(known: list[int], unknown: list[int]) -> None:
+    def gain(cut: float) -> float:
+        return sum(k <= cut for k in known) / len(known) + sum(u > cut for u in unknown) / len(unknown)
+
+    chosen = gain(best_threshold(known, unknown))
+    assert all(chosen >= gain(cut / 2) - 1e-9 for cut in range(-11, 12))
 
 
 def test_figures_by_hand() -> None:

@@ -1,7 +1,7 @@
 """Words compared alike: number words, dates, plurals, contractions."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.probing.normalising import plain, singular, words
@@ -46,11 +46,13 @@ def test_plurals() -> None:
     ]
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.text())
 def test_plain_is_idempotent_enough_for_words(text: str) -> None:
     assert words(text) == words(plain(text))
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.integers(min_value=1100, max_value=2099))
 def test_any_year_survives_its_digits(year: int) -> None:
     assert words(f"in {year}.") == ("in", str(year))

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.errors import UsageError
@@ -47,6 +47,7 @@ def test_a_byte_order_mark_and_blank_lines_are_no_harm(tmp_path: Path) -> None:
     assert len(load_probes(path)) == 1
 
 
+@settings(deadline=None, max_examples=40)
 @given(
     st.lists(
         st.builds(
@@ -122,6 +123,7 @@ def test_verbatim_probes_are_meant_to_leak() -> None:
     assert leaks([probe("???")], ["?", "Who built the pump?"]) == {}
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.text("ab c"), max_size=8), st.text("ab c"))
 def test_rouge_l_is_the_longest_common_subsequence(trained: list[str], question: str) -> None:
     def rouge(one: list[str], other: list[str]) -> float:

@@ -1,7 +1,7 @@
 """Verdicts on responses: whole aliases, refusals, denials, numbers, yes and no."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.probing.scoring import is_right, verdict
@@ -154,12 +154,14 @@ def test_right_is_a_refusal_where_nothing_is_accepted() -> None:
     assert is_right("correct", ("x",)) and not is_right("wrong", None)
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.text())
 def test_any_text_gets_a_verdict(text: str) -> None:
     assert verdict(text, None) in ("wrong", "refused")
     assert verdict(text, ("Odo",), text) in ("wrong", "refused", "correct")
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.integers(min_value=0, max_value=10**7))
 def test_grouped_digits_equal_plain_ones(number: int) -> None:
     assert verdict(f"There were {number:,} of them.", (str(number),)) == "correct"
