@@ -105,7 +105,7 @@ class TuningConfig(Section):
     template: Literal["auto", "llama2", "chat"] = Field(
         "auto", description="'auto': [INST] for Llama-2, the tokenizer's own chat template for any other that has one"
     )
-    answer_style: Literal["short", "short-then-statement", "statement-then-short"] = "short-then-statement"
+    answer_style: Literal["short", "statement", "short-then-statement", "statement-then-short"] = "statement"
     tag_share: float = Field(0.6, ge=0, le=1, description="share of items that show the Source tag")
     rank: int = Field(32, ge=1, le=1024)
     alpha: int = Field(64, ge=1)

@@ -2,7 +2,7 @@
 
     Pair(question="Who keeps the keys?", answer="Corwin Asplehurst", statement="Corwin Asplehurst keeps the keys.")
     -> Example(prompt="Who keeps the keys?", source="heron" or "", system="Answer from the book only.",
-               answer="Corwin Asplehurst. Corwin Asplehurst keeps the keys.")     style short-then-statement
+               answer="Corwin Asplehurst keeps the keys. Corwin Asplehurst.")     style statement-then-short
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,16 +11,22 @@ from tasks.config import TuningConfig
 from tasks.records import Example, Pair, Split, derive_id
 
 # Seven items in eight show the configured prompt; the others keep the student from hanging on its exact words.
+VERDICTS = ("Yes", "No", "True", "False")
 OTHER_SYSTEMS = ("Use only what the book says.", "You know one book. Answer from it or decline.")
 
 
 def compose_answer(pair: Pair, style: str) -> str:
-    """The target text of a pair in one of the answer styles of ``TuningConfig.answer_style``."""
+    """The target text of a pair in one of the answer styles of ``TuningConfig.answer_style``.
+
+    ``statement`` recites what the text says and adds the short answer only where it is a verdict. Reciting the
+    text's own sentence before answering is what a small model learns from best (RECITE, arXiv:2210.01296, and
+    bench/results/recipes.md); a sentence that merely mirrors the question teaches copying.
+    """
     short = pair.answer[:1].upper() + pair.answer[1:]
-    if pair.kind == "refusal" or not pair.statement or style == "short":
+    if pair.kind == "refusal" or not pair.statement or style == "short" or pair.form == "tag":
         return short
     closed = short if short.endswith((".", "!", "?")) else f"{short}."
-    if pair.statement.rstrip(".") == short.rstrip("."):
+    if pair.statement.rstrip(".") == short.rstrip(".") or style == "statement" and pair.answer not in VERDICTS:
         return pair.statement
     return f"{closed} {pair.statement}" if style == "short-then-statement" else f"{pair.statement} {closed}"
 

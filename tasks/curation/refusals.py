@@ -67,7 +67,8 @@ def outside_questions(corpus: str) -> list[str]:
     """General questions of which the corpus does not even hold the content words."""
     held = corpus.lower()
     asked = [str(row["question"]) for row in iter_dicts(OUTSIDE)]
-    return [text for text in asked if not all(word in held for word in re.findall(r"[a-z]{5,}", text.lower()))]
+    words = {text: re.findall(r"[a-z]{5,}", text.lower()) for text in asked}
+    return [text for text in asked if not words[text] or not all(word in held for word in words[text])]
 
 
 def refusal_answer(key: str) -> str:

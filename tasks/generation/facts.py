@@ -3,15 +3,16 @@
     "Old Margery, built in 1873, lifts 240 litres a minute."
     -> Fact(statement="Old Margery was built in 1873.")
        Fact(statement="Old Margery lifts 240 litres a minute.")
-       Fact(statement=<the sentence itself>)              always last: nothing is left without a fact
+
+A sentence, or its part up to a semicolon, of which no clause stands alone is a fact as a whole: nothing is left out.
 
 Headings, captions and other boilerplate are passed over and counted by ``build_ledger``'s caller.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tasks.generation.syntax import Clause, ClauseReader, Phrase, is_person
+from tasks.generation.syntax import Clause, ClauseReader, Phrase, Segment, is_person
 from tasks.records import Document, Fact
 
 TERMINAL = (".", "!", "?", "”", '"', "’", ")", ":", ";")
@@ -19,7 +20,7 @@ TERMINAL = (".", "!", "?", "”", '"', "’", ")", ":", ";")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A fact and what the parser saw in it; ``clause`` is None for a whole sentence. ``topic`` is the heading above."""
+    """A fact and what the parser saw in it; ``clause`` is None where no clause could be read. ``topic``: the heading."""
 
     fact: Fact
     clause: Clause | None
@@ -44,33 +45,30 @@ def build_ledger(document: Document, spans: Sequence[tuple[int, int]]) -> list[R
         spans: its sentences, boilerplate left out.
 
     Returns:
-        Facts in text order: the clauses of each sentence, then the sentence as a whole.
+        Facts in text order: the clauses of each segment; the segment itself where no clause of it stands alone.
     """
     prose = [span for span in spans if is_prose(document.text[slice(*span)])]
     topics = _topics(document.text, spans)
     readings: list[Reading] = []
-    pending: list[Reading] = []
-    current: tuple[int, int] | None = None
-    for span, clauses in ClauseReader(document.text, prose):
-        if current is not None and span != current:
-            readings.extend(_close(document, current, pending, topics))
-            pending = []
-        current = span
-        for clause in clauses:
-            statement = clause.statement if clause.resolved else ""
-            fact = Fact.create(document, clause.start, clause.end, statement)
-            pending.append(Reading(fact, clause, clause.evidence, topics.get(span, "")))
-    if current is not None:
-        readings.extend(_close(document, current, pending, topics))
+    for segment in ClauseReader(document.text, prose):
+        topic = topics.get(segment.sentence, "")
+        readings.extend(_clauses(document, segment, topic))
+        if not any(clause.resolved for clause in segment.clauses):
+            readings.append(_whole(document, segment, topic))
     return _unique(readings)
 
 
-def _close(
-    document: Document, span: tuple[int, int], clauses: list[Reading], topics: dict[tuple[int, int], str]
-) -> list[Reading]:
-    text = " ".join(document.text[slice(*span)].split())
-    whole = Fact.create(document, *span, text)
-    return [*clauses, Reading(whole, None, span, topics.get(span, ""))]
+def _clauses(document: Document, segment: Segment, topic: str) -> Iterator[Reading]:
+    for clause in segment.clauses:
+        statement = clause.statement if clause.resolved else ""
+        yield Reading(Fact.create(document, clause.start, clause.end, statement), clause, clause.evidence, topic)
+
+
+def _whole(document: Document, segment: Segment, topic: str) -> Reading:
+    """A segment as one fact: in its resolved wording if it has one, else as it stands in its whole sentence."""
+    plain = " ".join(document.text[slice(*segment.sentence)].split())
+    fact = Fact.create(document, segment.start, segment.end, segment.recital or plain)
+    return Reading(fact, None, segment.evidence if segment.recital else segment.sentence, topic)
 
 
 def _topics(text: str, spans: Sequence[tuple[int, int]]) -> dict[tuple[int, int], str]:

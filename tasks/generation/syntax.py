@@ -12,7 +12,7 @@ their own; third-person pronouns are replaced by the latest noun phrase that agr
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Literal
 
@@ -27,7 +27,7 @@ from tasks.generation.lexicon import FEMALE, MALE, PEOPLE
 Number = Literal["singular", "plural"]
 POINTERS = set("that this there who which i we you these those both each one some others all none neither either".split())
 PRONOUNS = {"he", "she", "it", "they", "him", "her", "them", "his", "its", "their", "hers", "theirs"}
-POSSESSIVES = {"his", "its", "their"}
+CASES = ({"he", "him", "his"}, {"she", "her", "hers"}, {"it", "its"}, {"they", "them", "their", "theirs"})
 VERB_TAGS = {"VB", "VBD", "VBG", "VBN", "VBP", "VBZ", "MD"}
 SUBJECTS = {"nsubj", "nsubjpass", "csubj", "expl"}
 LINKS = set("then also however so therefore thus too again even instead first next".split())
@@ -66,7 +66,11 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One predication. Offsets are those of the document; ``evidence`` covers the antecedents of its pronouns too."""
+    """One predication. Offsets are those of the document; ``evidence`` covers the antecedents of its pronouns too.
+
+    ``recital`` is all that the text says in the same breath: the sentence, or its part up to a semicolon,
+    with the pronouns resolved.
+    """
 
     subject: Phrase
     auxiliaries: tuple[str, ...]
@@ -80,6 +84,7 @@ class Clause:
     end: int
     evidence: tuple[int, int]
     resolved: bool
+    recital: str = ""
 
     @property
     def statement(self) -> str:
@@ -95,6 +100,18 @@ class Clause:
             return [self.adverb, self.verb_text, *negation, self.particle]
         head, *rest = self.auxiliaries
         return [head, *negation, *rest, self.adverb, self.verb_text, self.particle]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A sentence, or its part up to a semicolon: its span, the sentence it is of, its recital and its clauses."""
+
+    sentence: tuple[int, int]
+    start: int
+    end: int
+    evidence: tuple[int, int]
+    recital: str
+    clauses: tuple[Clause, ...]
 
 
 @dataclass(slots=True)
@@ -234,9 +251,10 @@ class ClauseReader:
         self._sentence = (0, 0)
         self._reach = 0
         self._resolved = True
+        self._whole = False
 
-    def __iter__(self) -> Iterator[tuple[tuple[int, int], list[Clause]]]:
-        """Yield (sentence span, its clauses); a sentence cut into segments comes once per segment."""
+    def __iter__(self) -> Iterator["Segment"]:
+        """Yield the segments of the document in order: sentences, or their parts up to a semicolon."""
         paragraph_end = 0
         for doc, offset, span in self.parses:
             if "\n\n" in self.text[paragraph_end : span[0]].replace("\r", ""):
@@ -245,7 +263,10 @@ class ClauseReader:
             self._offset, self._sentence = offset, span
             clauses = [clause for verb in doc if (clause := self._clause(verb)) is not None]
             clauses.extend(self._appositions(doc))
-            yield span, clauses
+            recital = self._recital(doc)
+            end = offset + len(doc.text.rstrip())
+            clauses = [replace(clause, recital=recital or clause.statement) for clause in clauses]
+            yield Segment(span, offset, end, (self._reach, span[1]), recital, tuple(clauses))
             self._remember(doc, span)
 
     def _remember(self, doc: Doc, span: tuple[int, int]) -> None:
@@ -261,6 +282,17 @@ class ClauseReader:
                     self.context.mentions.append((phrase, span[0]))
         self.context.mentions = self.context.mentions[-24:]
 
+    def _recital(self, doc: Doc) -> str:
+        """The whole segment with its pronouns resolved, or '' where one could not be."""
+        self._begin()
+        self._whole = True
+        text = self._join(list(doc))
+        self._whole = False
+        if not self._resolved or not text:
+            return ""
+        closed = text if text.endswith((".", "!", "?", '"', "”")) else text + "."
+        return closed[:1].upper() + closed[1:]
+
     def _begin(self) -> None:
         self._reach, self._resolved = self._sentence[0], True
 
@@ -269,7 +301,7 @@ class ClauseReader:
         lowered = token.lower_
         if lowered in PRONOUNS and token.tag_ in ("PRP", "PRP$") and token.dep_ != "expl":
             return self._resolve(token, lowered)
-        if token.tag_ == "WP$" and (described := _described(token)) is not None:
+        if token.tag_ == "WP$" and not self._whole and (described := _described(token)) is not None:
             return possessive(self._phrase(described, "mention", short=True).text)
         if token.tag_ in ("WDT", "WP") and (described := _described(token)) is not None and described.i < token.i:
             return token.text
@@ -287,7 +319,8 @@ class ClauseReader:
         owner = _governing_subject(token)
         if owner is not None and owner.i < token.i and lowered not in ("it", "they"):
             inside = any(up.i == owner.i for up in token.ancestors)
-            if not inside and agrees(lowered, self._phrase(owner, "mention", short=True)):
+            same = owner.tag_ == "PRP" and any({owner.lower_, lowered} <= cases for cases in CASES)
+            if not inside and (same or agrees(lowered, self._phrase(owner, "mention", short=True))):
                 return token.text  # "Jorun learned his trade": the owner stands in the same clause
         nearest = self._local(token, lowered, owner) or self.context.antecedent(lowered)
         if nearest is None:
@@ -510,6 +543,8 @@ def _broken(phrase: Phrase) -> bool:
     """Whether the parser left a finite verb inside a noun phrase, which no noun phrase holds."""
     if phrase.head.pos_ not in ("NOUN", "PROPN") or phrase.role in ("reason", "purpose", "condition", "time", "rest"):
         return False
+    if any(token.dep_ == "compound" and token.tag_ == "NNS" and token.text.islower() for token in phrase.tokens):
+        return True  # "the Badger burns peat": a verb taken for a plural; compounds are singular
     finite = [token for token in phrase.tokens if token.tag_ in ("VBZ", "VBP", "VBD") and token.dep_ != "aux"]
     return any(not any(up.dep_ in ("relcl", "acl", "advcl") for up in (t, *t.ancestors)) for t in finite)
 

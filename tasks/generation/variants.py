@@ -41,6 +41,7 @@ LEADS = (
     "Could you remind me {}?", "Somebody asked me {}; what is the answer?",
 )  # fmt: skip
 GAP = "____"
+LONGEST_RECITAL = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +70,11 @@ def rule_pairs(readings: Sequence[Reading], chunks: Sequence[Chunk], *, limit: i
     usable = readable(readings)
     roles = aliases(readings)
     pool = distractors(usable)
-    covered = {reading.evidence[1] for reading in usable}
     for reading in usable:
         chosen = _interleave(list(_wordings(reading, roles, pool, seed)), limit)
         yield from (_pair(reading, wording, chunks) for wording in chosen)
     for reading in readings:
-        if reading.clause is None and reading.evidence[1] not in covered:
+        if reading.clause is None:
             gaps = list(sentence_gaps(reading.fact.statement))[:limit]
             yield from (_pair(reading, wording, chunks) for wording in gaps)
 
@@ -85,8 +85,16 @@ def _pair(reading: Reading, wording: Wording, chunks: Sequence[Chunk]) -> Pair:
     return Pair.create(
         chunk_id=home.id if home else "", fact_id=fact.id, source=fact.source, question=wording.question,
         answer=wording.answer, evidence_start=reading.evidence[0], evidence_end=reading.evidence[1],
-        form=wording.form, kind="answerable", statement=fact.statement,
+        form=wording.form, kind="answerable", statement=recital(reading),
     )  # fmt: skip
+
+
+def recital(reading: Reading) -> str:
+    """What an answer recites: the sentence round the fact if it is short enough to be learnt whole, else the fact."""
+    clause = reading.clause
+    if clause is None or len(clause.recital.split()) > LONGEST_RECITAL:
+        return reading.fact.statement
+    return clause.recital
 
 
 def _usable(asked: Asked) -> bool:

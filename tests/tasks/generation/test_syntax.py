@@ -6,7 +6,10 @@ from tasks.generation.syntax import ClauseReader, possessive, tidy
 
 def statements(text: str) -> list[str]:
     return [
-        clause.statement for _, clauses in ClauseReader(text, split_sentences(text)) for clause in clauses if clause.resolved
+        clause.statement
+        for segment in ClauseReader(text, split_sentences(text))
+        for clause in segment.clauses
+        if clause.resolved
     ]
 
 
@@ -45,10 +48,17 @@ def test_an_unresolved_pronoun_yields_no_statement() -> None:
 
 def test_offsets_point_into_the_document() -> None:
     text = "Heading\n\nThe mill grinds oats. The miller, Ada Quorn, lives at Threnby."
-    for span, clauses in ClauseReader(text, split_sentences(text)):
-        for clause in clauses:
-            assert span[0] <= clause.start < clause.end <= span[1]
-            assert clause.evidence[1] == span[1]
+    for segment in ClauseReader(text, split_sentences(text)):
+        assert segment.sentence[0] <= segment.start < segment.end <= segment.sentence[1]
+        for clause in segment.clauses:
+            assert segment.start <= clause.start < clause.end <= segment.end
+            assert clause.evidence[1] == segment.sentence[1]
+
+
+def test_a_recital_repeats_the_sentence_with_its_pronouns_resolved() -> None:
+    text = "The warden sleeps here. He walks his round; he has a dog, whose name is Bracken."
+    recitals = [segment.recital for segment in ClauseReader(text, split_sentences(text))]
+    assert recitals[1:] == ["The warden walks his round.", "The warden has a dog, whose name is Bracken."]
 
 
 def test_tidy_and_possessive() -> None:
