@@ -11,6 +11,7 @@ that needs it, so that ``--help`` is quick.
 import contextlib
 import errno
 import json
+import os
 import re
 import shlex
 import sys
@@ -37,8 +38,11 @@ run_argument = click.argument("run", type=click.Path(path_type=Path))
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the console command and end the process with its exit code."""
-    given = sys.argv[1:] if arguments is None else arguments
-    sys.exit(execute(given))
+    code = execute(sys.argv[1:] if arguments is None else arguments)
+    if code == STOPPED:
+        sys.stdout.flush()
+        os._exit(code)  # taking a process with torch and spaCy in it apart takes seconds, and Ctrl-C is to be quick
+    sys.exit(code)
 
 
 def execute(arguments: list[str]) -> int:
@@ -154,12 +158,13 @@ def engine() -> Iterator[None]:
     from flows.engine import local_api, set_environment
     from flows.interrupt import ends_soon
 
-    set_environment(debug=click.get_current_context().obj)
+    debug = bool(click.get_current_context().obj)
+    set_environment(debug=debug)
     with ends_soon(lambda: _say_how_to_go_on(sys.argv[1:])), local_api() as api:
         import flows.self_instruct  # noqa: F401  # loads what is heavy while the server starts
         from flows.terminal import show_logs
 
-        show_logs()
+        show_logs(debug=debug)
         api.wait()
         yield
 
@@ -255,10 +260,10 @@ def ask(run: Path, question: str | None, source: str | None, base: bool) -> None
 @debug_option
 def export(run: Path, form: str, out: Path | None) -> None:
     """Write the dataset of RUN in a format that other trainers read."""
-    from tasks.curation.formats import export as write
-
     if form not in FORMATS:
         raise UsageError(f"--format {form}: unknown; choose one of {', '.join(FORMATS)}")
+    from tasks.curation.formats import export as write
+
     click.echo(write(run, form, out))
 
 

@@ -14,7 +14,7 @@ from tasks.config import Config
 from tasks.curation.dedup import drop_duplicates
 from tasks.curation.examples import to_examples
 from tasks.curation.filters import filter_pairs
-from tasks.curation.refusals import Entity, RefusalMaker, Side, make_refusals, outside_questions
+from tasks.curation.refusals import Entity, RefusalMaker, Side, make_refusals
 from tasks.curation.splits import assign_splits, check_splits
 from tasks.errors import UnusableResult
 from tasks.records import Document, Fact, Pair, Rejection, Tally
@@ -45,7 +45,7 @@ def select(run: Path, config: Config) -> None:
         tally("filter", parsed=len(candidates), kept=len(good), rejections=unfit),
         tally("dedup", parsed=len(good), kept=len(kept), rejections=repeated),
     ]
-    account(run, tallies, [*unfit, *repeated], {})
+    account(run, tallies, [*unfit, *repeated])
     if not kept:
         raise UnusableResult(
             f"{run.name}: none of {len(candidates)} pairs was kept; see rejected.jsonl for the reasons"

@@ -79,7 +79,7 @@ def read(run: Path, config: Config) -> None:
     tally = Tally("sentences", sentences, sentences - len(rejections))
     for rejection in rejections:
         tally.reject(rejection.reason)
-    account(run, [tally], rejections, {"sentences": sentences})
+    account(run, [tally], rejections, sentences)
     words = sum(len(document.text.split()) for document in documents)
     logger.info(f"read {words:,} words: {len(chunks)} windows, {len(facts):,} facts, {len(pairs):,} rule-made pairs")
 
@@ -105,7 +105,7 @@ def draft(run: Path, config: Config) -> None:
         tally.reject(rejection.reason)
     write_records(run / "completions.jsonl", drafts.completions)
     write_records(run / "candidates.jsonl", pairs + drafts.pairs)
-    account(run, [tally], drafts.rejections, {})
+    account(run, [tally], drafts.rejections)
     logger.info(f"drafted {tally.kept:,} pairs in {len(drafts.completions):,} completions")
 
 

@@ -78,7 +78,7 @@ def collect(run: Path, config: Config) -> None:
     probes = kept + under_second_prompt(kept) + drawn
     write_records(run / "probes.jsonl", probes)
     lost = [*leaked, *unfit]
-    account(run, [tally("probe", parsed=len(probes) + len(lost), kept=len(probes), rejections=lost)], lost, {})
+    account(run, [tally("probe", parsed=len(probes) + len(lost), kept=len(probes), rejections=lost)], lost)
     logger.info(f"{len(probes):,} probes: {len(kept):,} hand-written, {len(drawn):,} drawn")
 
 

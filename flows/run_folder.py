@@ -29,7 +29,7 @@ from tasks.corpus.readers import find_texts
 from tasks.errors import StorageError, UsageError
 from tasks.records import Rejection, Tally
 from tasks.reporting.funnel import FUNNEL, load_funnel, save_funnel
-from tasks.storage import MANIFEST, file_hash, iter_dicts, read_records, write_json, write_records
+from tasks.storage import MANIFEST, file_hash, read_records, write_json, write_records
 
 CONFIG, STAGES, REJECTED = "config.json", "stages.json", "rejected.jsonl"
 PACKAGES = ("closedbook", "torch", "transformers", "trl", "peft", "prefect", "nltk", "spacy", "xllamacpp", "datasets")
@@ -119,42 +119,33 @@ def _stages(run: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def account(run: Path, tallies: Sequence[Tally], rejections: Iterable[Rejection], counts: dict[str, int]) -> None:
-    """Write what stages rejected, in place of what the same stages rejected before; ``counts`` adds to the funnel's."""
+def account(run: Path, tallies: Sequence[Tally], rejections: Iterable[Rejection], sentences: int | None = None) -> None:
+    """Write what stages rejected, in place of what the same stages rejected before; sentences are in no other file."""
     stages = {tally.stage for tally in tallies}
     earlier = read_records(run / REJECTED, Rejection) if (run / REJECTED).is_file() else []
     kept = [rejection for rejection in earlier if rejection.stage not in stages]
     write_records(run / REJECTED, [*kept, *rejections])
     funnel = load_funnel(run) if (run / FUNNEL).is_file() else None
     others = [tally for tally in funnel.stages if tally.stage not in stages] if funnel else []
-    save_funnel(run, [*others, *tallies], (funnel.counts if funnel else {}) | counts)
-
-
-def forget(run: Path, names: Iterable[str]) -> None:
-    """Remove files of later stages that no longer follow from the earlier ones."""
-    for name in names:
-        (run / name).unlink(missing_ok=True)
+    if sentences is None:
+        sentences = funnel.counts.get("sentences", 0) if funnel else 0
+    save_funnel(run, [*others, *tallies], {"sentences": sentences})
 
 
 def seal(run: Path) -> None:
     """Write the manifest: from here on the folder is a finished run."""
     setup = json.loads((run / CONFIG).read_text(encoding="utf-8"))
     corpus = Path(setup["corpus"])
-    texts = find_texts(corpus) if corpus.is_dir() else [corpus]
+    texts, folder = (find_texts(corpus), corpus) if corpus.is_dir() else ([corpus], corpus.parent)
     outputs = sorted(path for path in run.rglob("*") if path.is_file() and not path.name.startswith("."))
     write_json(
         run / MANIFEST,
         setup
         | {
             "seed": setup["config"]["seed"],
-            "inputs": {path.name: file_hash(path) for path in texts},
+            "inputs": {str(path.relative_to(folder)): file_hash(path) for path in texts},
             "outputs": {str(path.relative_to(run)): file_hash(path) for path in outputs},
             "funnel": [asdict(tally) for tally in load_funnel(run).stages],
             "stages": _stages(run),
         },
     )
-
-
-def count_rows(path: Path) -> int:
-    """Count the rows of a JSON Lines file."""
-    return sum(1 for _ in iter_dicts(path))

@@ -8,6 +8,7 @@ Everything goes to standard error; standard output is for results. In a pipe the
 
 import contextlib
 import logging
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -26,8 +27,10 @@ class LineHandler(logging.Handler):
         console.print(mark + record.getMessage(), markup=False)
 
 
-def show_logs() -> None:
+def show_logs(*, debug: bool = False) -> None:
     """Show what flows and tasks log. Call it after Prefect is imported, which sets up logging anew."""
+    if not debug:
+        warnings.simplefilter("ignore")  # other people's deprecations are for the tests, where they are errors
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # on import it tells which optional kernels are missing
     for name in ("flows", "tasks"):
         source = logging.getLogger(name)
