@@ -1,0 +1,90 @@
+"""A run to a Hugging Face dataset folder: what ``load_dataset(folder)`` and ``load_from_disk(folder)`` both read.
+
+    <out>/README.md                               the card; its header names the parquet files of each split
+    <out>/data/train-00000-of-00001.parquet       for load_dataset, and for the hub's viewer
+    <out>/dataset_dict.json, <out>/train/*.arrow  for load_from_disk
+
+A row carries the rendered ``prompt`` and ``completion`` (TRL reads these two), the bare question, answer and system
+prompt, and where it comes from: document, chunk, character span, evidence sentence, form, generator.
+"""
+
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset, DatasetDict, Features, Value, disable_progress_bars, enable_progress_bars
+
+from tasks.curation.card import dataset_card
+from tasks.curation.formats import render_prompt_completion
+from tasks.errors import UsageError
+from tasks.records import Document, Example, Pair
+from tasks.storage import read_records, write_text
+
+# What the hub and most trainers call the validation split.
+SPLITS = {"train": "train", "valid": "validation"}
+COLUMNS = {
+    "id": "string", "prompt": "string", "completion": "string", "system": "string", "tag": "string",
+    "question": "string", "answer": "string", "kind": "string", "form": "string", "source": "string",
+    "title": "string", "chunk_id": "string", "fact_id": "string", "pair_id": "string", "twin_of": "string",
+    "char_start": "int64", "char_end": "int64", "evidence": "string", "generator": "string",
+}  # fmt: skip
+
+
+def write_folder(run: Path, out: Path) -> Path:
+    """Write the dataset folder of a run, whole or not at all; one that this function wrote before is replaced.
+
+    Raises:
+        UsageError: when ``out`` is a file, or a folder that holds something else.
+    """
+    if out.exists() and not (out / "dataset_dict.json").is_file() and (out.is_file() or any(out.iterdir())):
+        raise UsageError(f"--out {out}: exists and is no dataset folder; choose another name")
+    documents = {document.source: document for document in read_records(run / "documents.jsonl", Document)}
+    pairs = {pair.id: pair for pair in read_records(run / "pairs.jsonl", Pair)}
+    features = Features({name: Value(kind) for name, kind in COLUMNS.items()})
+    parts = {}
+    for side, name in SPLITS.items():
+        if examples := read_records(run / f"{side}.jsonl", Example):
+            parts[name] = Dataset.from_list(provenance_rows(examples, pairs, documents), features=features)
+    rows = {name: part.num_rows for name, part in parts.items()}
+    partial = out.with_name(f".{out.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    (partial / "data").mkdir(parents=True)
+    _save(DatasetDict(parts), partial)
+    write_text(partial / "README.md", dataset_card(run, list(documents.values()), list(pairs.values()), rows))
+    if out.exists():
+        shutil.rmtree(out)
+    partial.rename(out)
+    return out
+
+
+def provenance_rows(
+    examples: Iterable[Example], pairs: Mapping[str, Pair], documents: Mapping[str, Document]
+) -> list[dict[str, Any]]:
+    """One row an example. An example without a pair (general replay) has no provenance but its name."""
+    rows = []
+    for example in examples:
+        pair = pairs.get(example.pair_id)
+        row = {name: "" for name in COLUMNS} | {"char_start": -1, "char_end": -1}
+        row |= render_prompt_completion(example, system=True)
+        row |= {"id": example.id, "system": example.system, "tag": example.source, "question": example.prompt}
+        row |= {"answer": example.answer, "pair_id": example.pair_id, "kind": "replay", "generator": "replay"}
+        if pair is not None:
+            document = documents.get(pair.source)
+            text = document.text if document else ""
+            row |= {name: getattr(pair, name) for name in ("kind", "form", "source", "chunk_id", "fact_id", "twin_of")}
+            row |= {"generator": pair.generator, "char_start": pair.evidence_start, "char_end": pair.evidence_end}
+            row |= {"title": document.title if document else ""}
+            row |= {"evidence": text[pair.evidence_start : pair.evidence_end] if pair.evidence_start >= 0 else ""}
+        rows.append(row)
+    return rows
+
+
+def _save(parts: DatasetDict, folder: Path) -> None:
+    disable_progress_bars()
+    try:
+        parts.save_to_disk(folder)
+        for name, part in parts.items():
+            part.to_parquet(folder / "data" / f"{name}-00000-of-00001.parquet")
+    finally:
+        enable_progress_bars()
