@@ -10,6 +10,7 @@ starts anew.
 import json
 import logging
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from prefect import flow, task
 
 from flows.models import identity
 from flows.run_folder import measured
+from flows.students import CALIBRATION, open_student
 from flows.terminal import bar
 from tasks.config import Config
 from tasks.records import Example, derive_id
@@ -42,6 +44,7 @@ def finetune(run: Path, config: Config) -> Path:
         write_json(run / "checkpoints" / MADE_FROM, made_from)
     with measured(run, "finetune"):
         train(run, config)
+        settle(run, config)
     write_json(run / "adapter" / MADE_FROM, made_from)
     shutil.rmtree(run / "checkpoints")
     return run
@@ -74,4 +77,18 @@ def train(run: Path, config: Config) -> None:
     logger.info(
         f"tuned {done.trainable:,} weights on {done.examples:,} examples, {done.epochs:.1f} epochs of "
         f"{done.steps / max(done.epochs, 0.01):.0f} steps, in {done.seconds:.0f} s; {done.too_long:,} were too long"
+    )
+
+
+@task(task_run_name="settle {run.name}")
+def settle(run: Path, config: Config) -> None:
+    """Choose on the validation examples how sure of a refusal the tuned model has to be."""
+    from tasks.probing.calibration import calibrate
+
+    student = open_student(run, config)
+    examples = read_records(run / "valid.jsonl", Example)
+    found = calibrate(student.tuned, student.tokenizer, student.renderer, examples, student.decoding)
+    write_json(run / CALIBRATION, asdict(found))
+    logger.info(
+        f"refuses above a margin of {found.threshold:.2f} nats, chosen on {found.known + found.unknown} questions"
     )

@@ -3,20 +3,22 @@
 probes.jsonl of the corpus + pairs held out of training  ->  probes.jsonl results.jsonl metrics.json
 """
 
+import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 from prefect import flow, task
 
-from flows.curate import refusal_maker, tally
+from flows.curate import corpus_text, refusal_maker, tally
 from flows.run_folder import account, measured, read_setup
 from flows.students import Student, open_student
 from flows.terminal import bar
 from tasks.config import Config
 from tasks.errors import UnusableResult
 from tasks.probing.drawing import Drawn, draw_probes
-from tasks.probing.metrics import measure
+from tasks.probing.general import general_probes, general_text
+from tasks.probing.metrics import Figure, measure
 from tasks.probing.probes import leaks, load_probes, system_prompt, under_second_prompt
 from tasks.records import Example, Pair, Probe, ProbeResult, Rejection
 from tasks.storage import read_records, write_json, write_records
@@ -75,11 +77,12 @@ def collect(run: Path, config: Config) -> None:
         seed=config.seed,
     )
     kept = [item for item in gold if item.id not in near]
-    probes = kept + under_second_prompt(kept) + drawn
+    general = general_probes(corpus_text(run))
+    probes = kept + under_second_prompt(kept) + drawn + general
     write_records(run / "probes.jsonl", probes)
     lost = [*leaked, *unfit]
     account(run, [tally("probe", parsed=len(probes) + len(lost), kept=len(probes), rejections=lost)], lost)
-    logger.info(f"{len(probes):,} probes: {len(kept):,} hand-written, {len(drawn):,} drawn")
+    logger.info(f"{len(probes):,} probes: {len(kept):,} hand-written, {len(drawn):,} drawn, {len(general):,} general")
 
 
 def gold_probes(corpus: Path) -> list[Probe]:
@@ -106,8 +109,12 @@ def sides(run: Path, pairs: Sequence[Pair], trained: Sequence[Example]) -> Drawn
 @task(task_run_name="examine {run.name}")
 def examine(run: Path, config: Config) -> None:
     """Ask the run's probes of both models and write the answers with their verdicts."""
-    probes = read_records(run / "probes.jsonl", Probe)
-    write_records(run / "results.jsonl", put(open_student(run, config), probes))
+    from tasks.probing.asking import perplexities
+
+    student = open_student(run, config)
+    write_records(run / "results.jsonl", put(student, read_records(run / "probes.jsonl", Probe)))
+    found = perplexities(student.tuned, student.tokenizer, general_text(), base=student.base)
+    write_json(run / "perplexity.json", {model: figure._asdict() for model, figure in found.items()})
 
 
 def put(student: Student, probes: Sequence[Probe]) -> list[ProbeResult]:
@@ -123,7 +130,7 @@ def put(student: Student, probes: Sequence[Probe]) -> list[ProbeResult]:
             student.tokenizer,
             probes,
             render=render,
-            opening=lambda item: student.opening(item.source),
+            opening=student.opening,
             base=student.base,
             decoding=student.decoding,
             progress=progress.to,
@@ -135,9 +142,11 @@ def put(student: Student, probes: Sequence[Probe]) -> list[ProbeResult]:
 def judge(run: Path, config: Config) -> None:
     """Write the metrics; a run whose held-out accuracy misses the gate has failed."""
     probes = read_records(run / "probes.jsonl", Probe)
-    found = measure(probes, read_records(run / "results.jsonl", ProbeResult))
+    results = read_records(run / "results.jsonl", ProbeResult)
+    general = json.loads((run / "perplexity.json").read_text(encoding="utf-8"))
+    found = measure(probes, results, {model: Figure(**figure) for model, figure in general.items()})
     write_json(run / "metrics.json", found)
-    hpa = found["tuned"].get("hpa", {}).get("value", 0.0)
+    hpa = found["tuned"].get("HPA", {}).get("value", 0.0)
     if hpa < config.probing.gate_hpa:
         raise UnusableResult(
             f"{run.name}: held-out accuracy {hpa:.0%} is below probing.gate_hpa={config.probing.gate_hpa:.0%}"

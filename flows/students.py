@@ -4,6 +4,7 @@ student = open_student(Path("generated/heron"), config)
 student.answer("Who keeps the keys?", source="heron")     "Corwin Asplehurst. Corwin Asplehurst keeps the keys."
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from tasks.probing.decoding import Decoding
     from tasks.tuning.rendering import Renderer
+
+CALIBRATION = "adapter/calibration.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +35,12 @@ class Student:
 
     def prompt(self, question: str, *, source: str | None = None, system: str | None = None) -> str:
         """Render a question; ``system`` None is the run's own closed-domain prompt."""
-        return self.renderer.prompt(question, source=source or "", system=self.system if system is None else system)
+        return self.renderer.asked(question, source=source or "", system=self.system if system is None else system)
 
-    def opening(self, source: str | None = None) -> str:
-        """Render how a refusal begins."""
-        return self.renderer.completion(OPENING, source=source or "")
+    @property
+    def opening(self) -> str:
+        """How a refusal begins behind a prompt."""
+        return self.renderer.answer_opening(OPENING)
 
     def answer(self, question: str, *, source: str | None = None, base: bool = False) -> str:
         """Answer one question greedily."""
@@ -46,7 +50,7 @@ class Student:
 
         with as_base(self.tuned, self.base) if base else nullcontext(self.tuned) as model:
             prompts = [self.prompt(question, source=source)]
-            return ask(model, self.tokenizer, prompts, opening=self.opening(source), decoding=self.decoding)[0].text
+            return ask(model, self.tokenizer, prompts, opening=self.opening, decoding=self.decoding)[0].text
 
 
 def open_student(run: Path, config: Config) -> Student:
@@ -61,6 +65,9 @@ def open_student(run: Path, config: Config) -> Student:
     from tasks.tuning.students import load_tokenizer, load_tuned
 
     tuning, probing = config.tuning, config.probing
+    threshold = probing.margin_threshold
+    if threshold is None and (run / CALIBRATION).is_file():
+        threshold = float(json.loads((run / CALIBRATION).read_text(encoding="utf-8"))["threshold"])
     tuned, base = load_tuned(tuning.student, run / "adapter", method=tuning.method)
     tokenizer = load_tokenizer(tuning.student)
     return Student(
@@ -68,6 +75,6 @@ def open_student(run: Path, config: Config) -> Student:
         base=base if tuning.method == "full" else None,
         tokenizer=tokenizer,
         renderer=Renderer(tokenizer, choose_template(tokenizer, tuning.template, tuning.student)),
-        decoding=Decoding(probing.batch_size, probing.max_new_tokens),
+        decoding=Decoding(probing.batch_size, probing.max_new_tokens, threshold=threshold),
         system=tuning.system,
     )

@@ -101,7 +101,7 @@ class TuningConfig(Section):
 
     student: str = Field("embedded", description="'embedded', or a Hugging Face name or folder")
     method: Literal["lora", "qlora", "full"] = "lora"
-    system: str = Field("Answer from the book only.", description="the closed-domain system prompt")
+    system: str = Field("Closed book.", description="the closed-domain system prompt")
     template: Literal["auto", "llama2", "chat"] = Field(
         "auto", description="'auto': [INST] for Llama-2, the tokenizer's own chat template for any other that has one"
     )

@@ -63,7 +63,8 @@ def write_records(path: Path, records: Iterable[Any]) -> int:
     """Write dataclass records (or dicts) as JSON Lines, atomically; return how many."""
     count = 0
     with atomic(path) as partial, jsonlines.open(partial, "w", dumps=_dumps) as writer:
-        for count, record in enumerate(records, 1):
+        for record in records:
+            count += 1
             writer.write(record if isinstance(record, dict) else to_json(record))
     return count
 

@@ -28,10 +28,16 @@ REASONS = (
     "the book does not say", "the text holds no such thing", "nothing is said of that", "that is not in the book",
     "the book gives no answer to this", "no such thing is told there",
 )  # fmt: skip
-ONSETS = "b br c cl cr d dr f fl g gl gr h j k l m n p pl pr qu r s sk sl st t th tr v w wh z".split()
-VOWELS = "a e i o u ae ea ei ie oa ou y".split()
-CODAS = "b ck d dd g ll lm ln m n nd ng nk p r rd rk rm rn rt s ss st th v x z".split()
-TAILS = "ack abel an ard ath ell en er ert ick il in ing ius ock on or oss ot ow um us wick worth by dale".split()
+ONSETS = """
+    b br c cl cr d dr f fl g gl gr h j k l m n p pl pr qu r s sk sl st t th tr v w wh z
+""".split()
+VOWELS = ["a", "e", "i", "o", "u", "ae", "ea", "ei", "ie", "oa", "ou", "y"]
+CODAS = """
+    b ck d dd g ll lm ln m n nd ng nk p r rd rk rm rn rt s ss st th v x z
+""".split()
+TAILS = """
+    ack abel an ard ath ell en er ert ick il in ing ius ock on or oss ot ow um us wick worth by dale
+""".split()
 TITLES = {"dr", "mr", "mrs", "miss", "ms", "sir", "lady", "professor", "captain", "old", "young", "st", "saint", "the"}
 # (question about a name, words that would answer it if the text held them)
 UNSTATED = (
@@ -39,7 +45,8 @@ UNSTATED = (
     ("Who is the mother of {}?", "mother"), ("What is the favourite food of {}?", "favourite food eats"),
     ("How tall is {}?", "tall height high"), ("What is the surname of {}'s best friend?", "friend"),
     ("Which language does {} speak at home?", "language speaks"), ("What was the name of {}'s first school?", "school"),
-    ("What colour is the hair of {}?", "hair haired"), ("How many children does {} have?", "children child son daughter"),
+    ("What colour is the hair of {}?", "hair haired"),
+    ("How many children does {} have?", "children child son daughter"),
 )  # fmt: skip
 UNSTATED_THINGS = (
     ("Who invented {}?", "invented inventor"), ("How much did {} cost to make?", "cost costs price paid"),
@@ -173,7 +180,7 @@ class RefusalMaker:
     def near_miss(self, entity: Entity, *key: object) -> str:
         """The entity with a few letters, a first name or a number changed, if the result is not in the corpus."""
         if (match := re.search(r"\d+", entity.text)) is not None:
-            number = int(match.group()) + int(_draw("2 3 4 6 8".split(), "number", *key))
+            number = int(match.group()) + int(_draw(["2", "3", "4", "6", "8"], "number", *key))
             text = entity.text[: match.start()] + str(number) + entity.text[match.end() :]
         elif entity.proper:
             names = [
@@ -195,7 +202,7 @@ class RefusalMaker:
         """Another entity of the same sort of which the text states nothing in these words; '' if none is safe."""
         rivals = [other for other in self.entities if other.proper == entity.proper and other.person == entity.person]
         rivals = [
-            other for other in rivals if other.text != entity.text and _head(other) != _head(entity) or entity.proper
+            other for other in rivals if (other.text != entity.text and _head(other) != _head(entity)) or entity.proper
         ]
         content = {word for word in re.findall(r"[a-z]{4,}", pair.question.lower())} - set(entity.text.lower().split())
         content -= {"what", "when", "where", "which", "whom", "does", "many", "tell", "know", "remind", "somebody"}
@@ -225,7 +232,13 @@ class RefusalMaker:
     def foreign_tag(self, *key: object) -> str:
         """A tag that is not of this corpus."""
         first = invented_name(self.side, "tag", *key, avoid=self.corpus).lower()
-        second = _draw("handbook manual story guide history notes report works letters ferry".split(), "kind", *key)
+        second = _draw(
+            """
+            handbook manual story guide history notes report works letters ferry
+        """.split(),
+            "kind",
+            *key,
+        )
         return f"{first}-{second}"
 
     def _refusal(self, pair: Pair, question: str, form: str, source: str) -> Pair:
@@ -282,10 +295,10 @@ def _loose(template: Pair, question: str, kind: str) -> Pair:
 
 
 def _even(found: Mapping[str, list[Pair]], wanted: int, seed: int) -> list[Pair]:
-    queues = {
-        kind: sorted({pair.question.lower() + pair.source: pair for pair in pairs}.values(), key=lambda p: derive_id(seed, p.id))
-        for kind, pairs in found.items()
-    }  # fmt: skip
+    queues = {}
+    for kind, pairs in found.items():
+        distinct = {pair.question.lower() + pair.source: pair for pair in pairs}
+        queues[kind] = sorted(distinct.values(), key=lambda pair: derive_id(seed, pair.id))
     taken: list[Pair] = []
     while len(taken) < wanted and any(queues.values()):
         for queue in queues.values():

@@ -15,12 +15,15 @@ from dataclasses import dataclass
 from tasks.generation.syntax import Clause, ClauseReader, Phrase, Segment, is_person
 from tasks.records import Document, Fact
 
-TERMINAL = (".", "!", "?", "”", '"', "’", ")", ":", ";")
+TERMINAL = (".", "!", "?", "\u201d", '"', "\u2019", ")", ":", ";")
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A fact and what the parser saw in it; ``clause`` is None where no clause could be read. ``topic``: the heading."""
+    """A fact and what the parser saw in it.
+
+    ``clause`` is None where no clause could be read; ``topic`` is the heading above.
+    """
 
     fact: Fact
     clause: Clause | None
@@ -125,7 +128,8 @@ def entities(readings: Sequence[Reading]) -> list[tuple[str, bool, bool]]:
             text = phrase.bare
             proper = phrase.head.pos_ == "PROPN" and any(word[:1].isupper() for word in text.split())
             definite = text.lower().startswith(("the ", "a ", "an "))
-            if (proper or definite) and 1 <= len(text.split()) <= 5 and phrase.head.ent_type_ not in ("DATE", "TIME"):
-                if phrase.role in ("subject", "object", "attribute", "adjunct"):
-                    found.setdefault(text.lower(), (text, proper, is_person(phrase.head)))
+            dated = phrase.head.ent_type_ in ("DATE", "TIME")
+            nominal = phrase.role in ("subject", "object", "attribute", "adjunct")
+            if (proper or definite) and 1 <= len(text.split()) <= 5 and nominal and not dated:
+                found.setdefault(text.lower(), (text, proper, is_person(phrase.head)))
     return list(found.values())

@@ -17,7 +17,11 @@ from tasks.generation.facts import Reading
 from tasks.generation.lexicon import COLOURS, MEASURE_NOUN, MONTHS, PLACES, TEMPERATURE, TIME_UNITS, UNITS, WEEKDAYS
 from tasks.generation.syntax import Clause, Phrase, is_person, tidy
 
-SAME_PAST = set("built made held kept sent sold told led found bought brought caught taught fed left lost paid".split())
+SAME_PAST = set(
+    """
+    built made held kept sent sold told led found bought brought caught taught fed left lost paid
+""".split()
+)
 MODALS = {"can", "could", "may", "might", "must", "shall", "should", "will", "would", "need", "ought"}
 BE = {"am", "is", "are", "was", "were", "be", "been", "being"}
 WH_FOR_PREPOSITION = {"because of": "Why", "due to": "Why"}
@@ -125,17 +129,9 @@ def adjunct_questions(phrase: Phrase) -> list[tuple[str, str, str]]:
     lemma = head.lemma_.lower()
     if not preposition:
         return _bare_adjunct(phrase)
-    if head.ent_type_ == "DATE" or lemma in WEEKDAYS or lemma in MONTHS or _year(text):
-        if preposition in TIME_PREPOSITIONS:
-            asked = "when" if preposition in ("in", "on", "at", "during") else f"{preposition} when"
-            if preposition in ("since", "until", "till"):
-                asked = f"{'until' if preposition != 'since' else 'since'} when"
-            ways = [(asked, text if preposition in ("in", "on", "at", "during") else phrase.text, "")]
-            if _year(text):
-                ways.append(("in what year" if preposition == "in" else f"{preposition} what year", text, ""))
-            if lemma in WEEKDAYS:
-                ways.append((f"{preposition} which day", text, ""))
-            return ways
+    dated = head.ent_type_ == "DATE" or lemma in WEEKDAYS or lemma in MONTHS or _year(text)
+    if dated and preposition in TIME_PREPOSITIONS:
+        return _dates(phrase)
     if lemma in TEMPERATURE:
         return [(f"{preposition} what temperature", text, "")]
     if lemma in TIME_UNITS and preposition == "for":
@@ -155,6 +151,19 @@ def adjunct_questions(phrase: Phrase) -> list[tuple[str, str, str]]:
         ways.append(("where" if preposition != "from" else "from where", phrase.bare, ""))
     elif preposition in ("because of", "due to"):
         ways = [("why", phrase.text, "")]
+    return ways
+
+
+def _dates(phrase: Phrase) -> list[tuple[str, str, str]]:
+    """'in 1871': when, in what year; 'since 1903': since when; 'on Tuesdays': when, on which day."""
+    preposition, text = phrase.preposition, phrase.bare
+    plain = preposition in ("in", "on", "at", "during")
+    opening = "until when" if preposition == "till" else f"{preposition} when"
+    ways = [("when" if plain else opening, text if plain else phrase.text, "")]
+    if _year(text):
+        ways.append((f"{preposition} what year", text, ""))
+    if phrase.head.lemma_.lower() in WEEKDAYS:
+        ways.append((f"{preposition} which day", text, ""))
     return ways
 
 
@@ -291,9 +300,7 @@ def _modifier_questions(clause: Clause, subject: str) -> Iterator[Asked]:
         if of is not None and (made := next(iter(of.children), None)) is not None and not is_person(made):
             answer = tidy(" ".join(token.text for token in made.subtree))
             text = f"{be} the {_noun(argument)} of {subject} made of"
-            yield Asked(
-                "attribute", "what", text, f"the {_noun(argument)} of {subject} {be} made of", answer, "object"
-            )
+            yield Asked("attribute", "what", text, f"the {_noun(argument)} of {subject} {be} made of", answer, "object")
 
 
 def polar(clause: Clause, subject: str) -> str:

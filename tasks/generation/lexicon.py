@@ -4,29 +4,38 @@ They are grammar, not knowledge: a text outside them gets fewer or plainer quest
 """
 
 FEMALE = set(
-    "woman girl mother sister daughter wife widow aunt queen lady mrs miss ms madam niece grandmother "
-    "nun duchess princess empress housewife bride her she".split()
+    """
+        woman girl mother sister daughter wife widow aunt queen lady mrs miss ms madam niece grandmother nun
+        duchess princess empress housewife bride her she
+    """.split()
 )
 MALE = set(
-    "man boy father brother son husband widower uncle king lord mr sir nephew grandfather monk duke prince "
-    "emperor bridegroom watchman boatman ferryman fireman his he".split()
+    """
+        man boy father brother son husband widower uncle king lord mr sir nephew grandfather monk duke prince
+        emperor bridegroom watchman boatman ferryman fireman his he
+    """.split()
 )
 PEOPLE = (FEMALE | MALE) - {"her", "she", "his", "he"} | set(
-    "person people child baby orphan friend neighbour neighbor stranger master mistress deputy warden clerk keeper "
-    "storekeeper surgeon doctor dr physician nurse patient professor teacher pupil student apprentice journeyman smith "
-    "baker cook miller carter driver captain sailor pilot rower passenger soldier officer sergeant general colonel "
-    "major guard judge lawyer priest vicar bishop preacher pope saint mayor governor president minister director "
-    "manager chief head leader owner founder inventor builder maker maid servant worker stoker hand farmer shepherd "
-    "fisherman hunter merchant trader dealer buyer seller customer author writer poet painter artist musician singer "
-    "actor engineer mechanic chemist apothecary pharmacist scientist researcher scholar librarian historian secretary "
-    "accountant treasurer inspector agent member employee employer applicant visitor guest host tenant landlord heir "
-    "parent twin cousin ancestor infant adult elder victim thief witness prisoner enemy rival colleague assistant "
-    "helper foreman forewoman overseer supervisor operator user reader chairman chairwoman spokesman technician "
-    "potter weaver tailor tanner cooper carpenter mason blacksmith boatbuilder shipwright gardener ferrywoman".split()
+    """
+        person people child baby orphan friend neighbour neighbor stranger master mistress deputy warden clerk
+        keeper storekeeper surgeon doctor dr physician nurse patient professor teacher pupil student apprentice
+        journeyman smith baker cook miller carter driver captain sailor pilot rower passenger soldier officer
+        sergeant general colonel major guard judge lawyer priest vicar bishop preacher pope saint mayor governor
+        president minister director manager chief head leader owner founder inventor builder maker maid servant
+        worker stoker hand farmer shepherd fisherman hunter merchant trader dealer buyer seller customer author
+        writer poet painter artist musician singer actor engineer mechanic chemist apothecary pharmacist
+        scientist researcher scholar librarian historian secretary accountant treasurer inspector agent member
+        employee employer applicant visitor guest host tenant landlord heir parent twin cousin ancestor infant
+        adult elder victim thief witness prisoner enemy rival colleague assistant helper foreman forewoman
+        overseer supervisor operator user reader chairman chairwoman spokesman technician potter weaver tailor
+        tanner cooper carpenter mason blacksmith boatbuilder shipwright gardener ferrywoman
+    """.split()
 )
 COLOURS = set(
-    "red green blue yellow brown black white grey gray purple orange pink violet amber silver golden scarlet crimson "
-    "copper ivory turquoise maroon indigo".split()
+    """
+        red green blue yellow brown black white grey gray purple orange pink violet amber silver golden scarlet
+        crimson copper ivory turquoise maroon indigo
+    """.split()
 )
 # adjective or verb of measure -> the noun that asks for it
 MEASURE_NOUN = {
@@ -34,24 +43,44 @@ MEASURE_NOUN = {
     "thick": "thickness", "old": "age", "heavy": "weight", "weigh": "weight", "cost": "price", "measure": "size",
     "hold": "capacity",
 }  # fmt: skip
-TIME_UNITS = set("second minute hour day night week fortnight month year decade century season".split())
-TEMPERATURE = set("degree celsius fahrenheit centigrade".split())
-WEEKDAYS = set("monday tuesday wednesday thursday friday saturday sunday".split())
-MONTHS = set(
-    "january february march april may june july august september october november december".split()
+TIME_UNITS = set(
+    """
+    second minute hour day night week fortnight month year decade century season
+""".split()
 )
-PLACE_PREPOSITIONS = set("in at on under beneath below behind near above inside outside beside between within".split())
-UNITS = TIME_UNITS | TEMPERATURE | set(
-    "metre meter kilometre kilometer centimetre centimeter millimetre millimeter mile yard foot inch fathom league "
-    "litre liter pint gallon barrel bucket gram gramme kilogram kilo kg tonne ton pound ounce stone crown penny pence "
-    "shilling dollar euro cent percent per bar volt watt ampere hectare acre".split()
+TEMPERATURE = set(["degree", "celsius", "fahrenheit", "centigrade"])
+WEEKDAYS = set(["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"])
+MONTHS = set(
+    """
+    january february march april may june july august september october november december
+""".split()
+)
+PLACE_PREPOSITIONS = set(
+    """
+    in at on under beneath below behind near above inside outside beside between within
+""".split()
+)
+UNITS = (
+    TIME_UNITS
+    | TEMPERATURE
+    | set(
+        """
+            metre meter kilometre kilometer centimetre centimeter millimetre millimeter mile yard foot inch
+            fathom league litre liter pint gallon barrel bucket gram gramme kilogram kilo kg tonne ton pound
+            ounce stone crown penny pence shilling dollar euro cent percent per bar volt watt ampere hectare
+            acre
+        """.split()
+    )
 )
 PLACES = set(
-    "house shop store office yard room cellar town village city river port church harbour harbor street lane road "
-    "square market mill works factory farm field garden forest wood hill mountain valley island lake sea shore bank "
-    "bridge gate door hall kitchen stable barn tower castle school hospital ward theatre station dock quay wharf jetty "
-    "landing canal lock marsh pond cistern well tank chest box cupboard drawer shelf attic loft basement roof library "
-    "museum palace court camp country county parish district region neck chest arm leg head hand foot heart skin".split()
+    """
+        house shop store office yard room cellar town village city river port church harbour harbor street lane
+        road square market mill works factory farm field garden forest wood hill mountain valley island lake sea
+        shore bank bridge gate door hall kitchen stable barn tower castle school hospital ward theatre station
+        dock quay wharf jetty landing canal lock marsh pond cistern well tank chest box cupboard drawer shelf
+        attic loft basement roof library museum palace court camp country county parish district region neck
+        chest arm leg head hand foot heart skin
+    """.split()
 )
 # verb -> (another base form, its participle and past form, its -s form): everyday synonyms that fit most uses
 SYNONYMS = {

@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 import spacy
 from spacy.language import Language
@@ -25,15 +25,23 @@ from tasks.embedded import parser_folder
 from tasks.generation.lexicon import FEMALE, MALE, PEOPLE
 
 Number = Literal["singular", "plural"]
-POINTERS = set("that this there who which i we you these those both each one some others all none neither either".split())
+POINTERS = set(
+    """
+        that this there who which i we you these those both each one some others all none neither either
+    """.split()
+)
 PRONOUNS = {"he", "she", "it", "they", "him", "her", "them", "his", "its", "their", "hers", "theirs"}
 CASES = ({"he", "him", "his"}, {"she", "her", "hers"}, {"it", "its"}, {"they", "them", "their", "theirs"})
 VERB_TAGS = {"VB", "VBD", "VBG", "VBN", "VBP", "VBZ", "MD"}
 SUBJECTS = {"nsubj", "nsubjpass", "csubj", "expl"}
-LINKS = set("then also however so therefore thus too again even instead first next".split())
+LINKS = set(
+    """
+    then also however so therefore thus too again even instead first next
+""".split()
+)
 CLOSED = {"DET", "ADP", "PRON", "SCONJ", "CCONJ", "ADV", "NUM"}
 PRUNED = {"relcl", "appos", "acl", "parataxis", "cc", "punct", "preconj"}
-SPLIT = re.compile(r";\s+|\s+[–—]\s+|:\s+(?=[a-z])")
+SPLIT = re.compile(r";\s+|\s+[\u2013\u2014]\s+|:\s+(?=[a-z])")
 
 
 @cache
@@ -42,8 +50,9 @@ def load_parser() -> Language:
     if not Token.has_extension("gender"):
         Token.set_extension("gender", default="")
     parser = spacy.load(parser_folder())
-    infixes = [rule for rule in parser.Defaults.infixes or [] if "-|–|—|--|---|——|~" not in rule]
-    parser.tokenizer.infix_finditer = compile_infix_regex(infixes).finditer  # type: ignore[attr-defined]
+    infixes = [rule for rule in parser.Defaults.infixes or [] if "\u2014|--|---" not in str(rule)]
+    tokenizer: Any = parser.tokenizer
+    tokenizer.infix_finditer = compile_infix_regex(infixes).finditer
     return parser
 
 
@@ -140,7 +149,7 @@ def tidy(text: str) -> str:
     text = re.sub(r"\s+", " ", text)
     text = re.sub(r"\s+([,.;:?!])", r"\1", text)
     text = re.sub(r"([,;:])(?:\s*[,;:])+", r"\1", text)
-    return text.strip(" ,;:-–—")
+    return text.strip(" ,;:-\u2013\u2014")
 
 
 def number_of(head: Token) -> Number:
@@ -162,7 +171,7 @@ def is_person(token: Token) -> bool:
         return True
     if token._.gender == "thing":
         return False
-    return token.pos_ in ("NOUN", "PROPN") and token.lemma_.lower() in PEOPLE or _full_name(token)
+    return (token.pos_ in ("NOUN", "PROPN") and token.lemma_.lower() in PEOPLE) or _full_name(token)
 
 
 def _full_name(token: Token) -> bool:
@@ -290,7 +299,7 @@ class ClauseReader:
         self._whole = False
         if not self._resolved or not text:
             return ""
-        closed = text if text.endswith((".", "!", "?", '"', "”")) else text + "."
+        closed = text if text.endswith((".", "!", "?", '"', "\u201d")) else text + "."
         return closed[:1].upper() + closed[1:]
 
     def _begin(self) -> None:
@@ -479,7 +488,12 @@ class ClauseReader:
     def _appositions(self, doc: Doc) -> Iterator[Clause]:
         """'her deputy, Corwin Asplehurst,' -> 'Corwin Asplehurst is her deputy'."""
         for token in doc:
-            if token.dep_ != "appos" or token.i == token.head.i + 1 or token.pos_ not in ("NOUN", "PROPN") or token.head.pos_ not in ("NOUN", "PROPN"):
+            if (
+                token.dep_ != "appos"
+                or token.i == token.head.i + 1
+                or token.pos_ not in ("NOUN", "PROPN")
+                or token.head.pos_ not in ("NOUN", "PROPN")
+            ):
                 continue
             self._begin()
             first, second = self._phrase(token.head, "subject", short=True), self._phrase(token, "attribute")
@@ -505,7 +519,11 @@ def noun_tokens(head: Token, *, short: bool, leave: Token | None = None) -> list
     """
     kept: list[Token] = []
     for child in head.lefts:
-        if child.dep_ not in PRUNED or child.dep_ == "preconj" or (child.dep_ == "punct" and child.text in "-'\"“‘"):
+        if (
+            child.dep_ not in PRUNED
+            or child.dep_ == "preconj"
+            or (child.dep_ == "punct" and child.text in "-'\"\u201c\u2018")
+        ):
             kept.extend(child.subtree)
     kept.append(head)
     for child in head.rights:
@@ -529,7 +547,7 @@ def _restrictive(verb: Token) -> bool:
     """Whether a relative clause or participle narrows its noun: no comma before it, and short."""
     span = list(verb.subtree)
     opening = verb.doc[min(token.i for token in span) - 1] if min(token.i for token in span) > 0 else verb
-    return opening.text not in (",", ";", ":", "(", "—", "–") and len(span) <= 12
+    return opening.text not in (",", ";", ":", "(", "\u2014", "\u2013") and len(span) <= 12
 
 
 def _definite(head: Token) -> bool:
@@ -601,8 +619,17 @@ def _own_fact(child: Token) -> bool:
 
 def _clausal_role(child: Token) -> str:
     marker = next((t.lower_ for t in child.children if t.dep_ in ("mark", "advmod", "aux") and t.i < child.i), "")
-    roles = {"because": "reason", "since": "reason", "as": "reason", "so": "purpose", "to": "purpose", "if": "condition"}
-    return roles.get(marker, "time" if marker in ("when", "until", "till", "before", "after", "while", "once") else "rest")
+    roles = {
+        "because": "reason",
+        "since": "reason",
+        "as": "reason",
+        "so": "purpose",
+        "to": "purpose",
+        "if": "condition",
+    }
+    return roles.get(
+        marker, "time" if marker in ("when", "until", "till", "before", "after", "while", "once") else "rest"
+    )
 
 
 def _main(token: Token) -> bool:
@@ -640,7 +667,7 @@ def _full(auxiliary: Token) -> str:
 
 
 def _shared(verb: Token, first: Token, auxiliaries: tuple[str, ...]) -> tuple[str, ...]:
-    """The auxiliaries a coordinated verb takes over: 'is worked and kept', 'may hold and burn', not 'is made and takes'."""
+    """The auxiliaries a coordinated verb takes over: 'is worked and kept', not 'is made and takes'."""
     if not auxiliaries:
         return ()
     if verb.tag_ in ("VBN", "VBD") and first.tag_ == "VBN":

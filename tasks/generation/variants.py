@@ -23,8 +23,10 @@ from tasks.generation.syntax import Clause, tidy
 from tasks.records import Chunk, Pair, derive_id
 
 VAGUE = set(
-    "this these that those such other others each no any same it them him her us you one some both all more most "
-    "something anything nothing somebody anybody nobody everyone everything here there once own it's".split()
+    """
+        this these that those such other others each no any same it them him her us you one some both all more
+        most something anything nothing somebody anybody nobody everyone everything here there once own it's
+    """.split()
 )
 OPENINGS = {
     "when": ("at what time", "on what date"),
@@ -119,7 +121,12 @@ def _wordings(
         yield from _reworded(item, clause, seed)
     for name in _other_names(subject, roles):
         for item in questions(clause, name):
-            if _usable(item) and item.form == "wh" and item.role != "subject" and name.lower() not in item.answer.lower():
+            if (
+                _usable(item)
+                and item.form == "wh"
+                and item.role != "subject"
+                and name.lower() not in item.answer.lower()
+            ):
                 yield 1, Wording("alias", item.question, item.answer)
     yield from _checks(reading, asked, pool, seed)
     yield from _gaps(reading.fact.statement, asked)

@@ -15,6 +15,7 @@ computed once, the opening is scored on the cache of the prompt, only last logit
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 
 import torch
 from peft import PeftModel
@@ -74,7 +75,7 @@ def ask_both(
     """Ask the base and the tuned model the same probes in the same batches; yield two results a probe, as they come.
 
     ``base`` None means: the tuned model with its adapter off. ``render`` gives the prompt of a probe, ``opening`` the
-    refusal opening that would follow it.
+    refusal opening that would follow it. A threshold of ``decoding`` is the tuned model's own; the base has none.
     """
     decoding = decoding or Decoding()
     rows = [
@@ -85,7 +86,8 @@ def ask_both(
     for batch in batches([len(row.prompt) for row in rows], decoding.batch_size):
         for name in ("base", "tuned"):
             with as_base(tuned, base) if name == "base" else nullcontext(tuned) as model:
-                answers = answer_batch(model, tokenizer, [rows[index] for index in batch], decoding)
+                own = replace(decoding, threshold=None) if name == "base" else decoding
+                answers = answer_batch(model, tokenizer, [rows[index] for index in batch], own)
             for index, answer in zip(batch, answers, strict=True):
                 probe = probes[index]
                 found = verdict(answer.text, probe.accepted, probe.question)

@@ -41,6 +41,7 @@ class Decoding:
     batch_size: int = 32
     max_new_tokens: int = 48
     stop_at_newline: bool = False
+    threshold: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +96,41 @@ def answer_batch(
         state = _prefill(model, [row.prompt for row in rows])
         refusals = _score_openings(model, state, [row.opening for row in rows])
         written, greedy = _decode(model, tokenizer, state, [len(row.opening) for row in rows], decoding)
-    answers = []
-    for row, tokens, refusal, likely in zip(rows, written, refusals, greedy, strict=True):
-        refused = bool(row.opening) and tokens[: len(row.opening)] == row.opening
-        text = str(tokenizer.decode(tokens, skip_special_tokens=True)).strip()
-        answers.append(Answer(text, margin_of(refusal, likely, refused=refused)))
-    return answers
+    refused = [
+        bool(row.opening) and tokens[: len(row.opening)] == row.opening
+        for row, tokens in zip(rows, written, strict=True)
+    ]
+    margins = [margin_of(*pair, refused=no) for *pair, no in zip(refusals, greedy, refused, strict=True)]
+    if decoding.threshold is not None:
+        _decide(model, tokenizer, rows, written, margins, refused, decoding)
+    texts = [str(tokenizer.decode(tokens, skip_special_tokens=True)).strip() for tokens in written]
+    return [Answer(text, margin) for text, margin in zip(texts, margins, strict=True)]
+
+
+def _decide(
+    model: nn.Module,
+    tokenizer: PreTrainedTokenizerBase,
+    rows: Sequence[Row],
+    written: list[list[int]],
+    margins: Sequence[float],
+    refused: Sequence[bool],
+    decoding: Decoding,
+) -> None:
+    """Let the calibrated threshold decide: refuse above it, and answer below it even where greedy decoding refused."""
+    limit = decoding.threshold or 0.0
+    for place, row in enumerate(rows):
+        if row.opening and margins[place] > limit and not refused[place]:
+            written[place] = list(row.opening)
+    turned = [place for place, row in enumerate(rows) if row.opening and refused[place] and margins[place] <= limit]
+    if not turned:
+        return
+    with evaluating(model):
+        state = _prefill(model, [rows[place].prompt for place in turned])
+        first = torch.tensor([rows[place].opening[0] for place in turned], device=state.logits.device)
+        state.logits.scatter_(1, first[:, None], -torch.inf)
+        answers, _ = _decode(model, tokenizer, state, [0] * len(turned), decoding)
+    for place, tokens in zip(turned, answers, strict=True):
+        written[place] = tokens
 
 
 def _prefill(model: nn.Module, prompts: Sequence[list[int]]) -> _State:

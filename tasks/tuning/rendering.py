@@ -3,11 +3,11 @@
 A Llama-2 student gets ``[INST]`` (with ``<<SYS>>`` for the system prompt), any other its tokenizer's own chat
 template. The begin-of-sequence token is left to the tokenizer where the template does not write it.
 
-    Example(system="Answer from the book only.", source="heron", prompt="Who keeps the keys?", answer="Corwin.")
-    llama2 -> prompt     "[INST] <<SYS>>\\nAnswer from the book only.\\n<</SYS>>\\n\\nSource:heron Who keeps the keys? [/INST]"
-              completion " Source:heron Corwin."
-    chat   -> prompt     "<|im_start|>system\\nAnswer from the book only.<|im_end|>\\n<|im_start|>user\\nSource:heron ..."
-              completion "Corwin.<|im_end|>"
+    Example(system="Closed book.", source="heron", prompt="Who keeps the keys?", answer="Corwin.")
+    llama2 -> "[INST] <<SYS>>\\nClosed book.\\n<</SYS>>\\n\\nSource:heron Who keeps the keys? [/INST]"
+              " Source:heron Corwin."
+    chat   -> "<|im_start|>system\\nClosed book.<|im_end|>\\n<|im_start|>user\\nSource:heron Who ...<|im_end|> ..."
+              "Corwin."
 """
 
 import re
@@ -61,8 +61,17 @@ class Renderer:
         messages.append({"role": "user", "content": tagged})
         return str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
 
+    def asked(self, question: str, *, source: str = "", system: str = "") -> str:
+        """The prompt as it is put to a trained student: with the tag that its answer is bound to repeat."""
+        return self.prompt(question, source=source, system=system) + self._lead(source)
+
+    def answer_opening(self, opening: str) -> str:
+        """How an answer that begins with ``opening`` goes on behind ``asked``."""
+        return f" {opening}" if self.template == "llama2" else opening
+
+    def _lead(self, source: str) -> str:
+        return f" Source:{neutral(source)}" if source and self.template == "llama2" else ""
+
     def completion(self, answer: str, *, source: str = "") -> str:
         """The text that follows the prompt, without the end-of-sequence token."""
-        if self.template == "llama2":
-            return f" Source:{source} {neutral(answer)}" if source else f" {neutral(answer)}"
-        return neutral(answer)
+        return self._lead(source) + self.answer_opening(neutral(answer))

@@ -9,6 +9,7 @@ part in the dataset: they belong to the student, not to the book.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -57,20 +58,21 @@ def answer(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: 
     """Greedy answers of at most ``ANSWER_TOKENS`` tokens, in the order of the prompts."""
     order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
     found: dict[int, str] = {}
+    untyped: Any = model
     training = model.training
-    model.eval()
+    untyped.train(False)
     for start in range(0, len(order), BATCH):
         part = order[start : start + BATCH]
         batch = tokenizer(
             [prompts[index] for index in part], return_tensors="pt", padding=True, padding_side="left",
             add_special_tokens=not _begun(prompts[part[0]], tokenizer),
         ).to(model.device)  # fmt: skip
-        written = model.generate(
+        written = untyped.generate(
             input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], max_new_tokens=ANSWER_TOKENS,
             do_sample=False, pad_token_id=tokenizer.pad_token_id, use_cache=True,
         )  # fmt: skip
         for index, row in zip(part, written[:, batch["input_ids"].shape[1] :], strict=True):
-            found[index] = tokenizer.decode(row, skip_special_tokens=True).strip()
+            found[index] = str(tokenizer.decode(row, skip_special_tokens=True)).strip()
     model.train(training)
     return [found[index] for index in range(len(prompts))]
 

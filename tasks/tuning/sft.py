@@ -35,8 +35,8 @@ from tasks.config import TuningConfig
 from tasks.errors import UnusableResult
 from tasks.records import Example
 from tasks.storage import write_json, write_records
-from tasks.tuning.replay import replay_examples
 from tasks.tuning.rendering import Renderer, choose_template
+from tasks.tuning.replay import replay_examples
 from tasks.tuning.students import fast_bfloat16, load_student, load_tokenizer
 
 IGNORED = -100
@@ -83,7 +83,11 @@ def encode(example: Example, renderer: Renderer, tokenizer: PreTrainedTokenizerB
     if head and head[-1] == tokenizer.eos_token_id and not prompt.endswith(str(tokenizer.eos_token)):
         head = head[:-1]  # some tokenizers close every text, and a prompt is open
     whole: list[int] = tokenizer(prompt + completion, add_special_tokens=not own_begin)["input_ids"]
-    tail = whole[len(head) :] if whole[: len(head)] == head else tokenizer(completion, add_special_tokens=False)["input_ids"]
+    tail = (
+        whole[len(head) :]
+        if whole[: len(head)] == head
+        else tokenizer(completion, add_special_tokens=False)["input_ids"]
+    )
     if not tail or tail[-1] != tokenizer.eos_token_id:
         tail = [*tail, tokenizer.eos_token_id]
     return {"input_ids": head + tail, "labels": [IGNORED] * len(head) + tail}
@@ -137,10 +141,11 @@ def finetune(
     started = time.monotonic()
     result = trainer.train(resume_from_checkpoint=latest_checkpoint(folder))
     seconds = time.monotonic() - started
-    trainer.model.save_pretrained(str(folder / "adapter"), safe_serialization=True)
+    tuned: Any = trainer.model
+    tuned.save_pretrained(str(folder / "adapter"), safe_serialization=True)
     tokenizer.save_pretrained(str(folder / "adapter"))
     write_records(folder / "training.jsonl", diary.rows)
-    trainable = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
+    trainable = sum(int(p.numel()) for p in tuned.parameters() if p.requires_grad)
     lengths = [len(row) for row in dataset["input_ids"]]
     return Outcome(
         steps, steps * config.batch_size / len(dataset), len(dataset), too_long, diary.tokens, result.training_loss,
@@ -214,14 +219,15 @@ def seconds_per_step(trainer: SFTTrainer, dataset: Dataset, batch_size: int) -> 
     order = sorted(range(len(dataset)), key=lambda index: len(dataset[index]["input_ids"]))
     middle = [dataset[index] for index in order[len(order) // 2 :][:batch_size]]
     batch = trainer.data_collator([{"input_ids": row["input_ids"], "labels": row["labels"]} for row in middle])
-    trainer.model.train()
+    model: Any = trainer.model
+    model.train()
     trainer.current_gradient_accumulation_steps = 1  # what the training loop sets before its first step
     times = []
     for _ in range(CALIBRATION_STEPS):
         started = time.monotonic()
-        trainer.training_step(trainer.model, dict(batch))
+        trainer.training_step(model, dict(batch))  # type: ignore[no-untyped-call]
         times.append(time.monotonic() - started)
-    trainer.model.zero_grad(set_to_none=True)
+    model.zero_grad(set_to_none=True)
     trainer._metrics["train"].clear()
     return sorted(times)[len(times) // 2]
 

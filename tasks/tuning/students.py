@@ -11,7 +11,13 @@ from pathlib import Path
 
 import torch
 from peft import PeftModel, prepare_model_for_kbit_training
-from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.utils import logging as transformers_logging
 
 from tasks.embedded import embedded_student
@@ -23,13 +29,13 @@ LLAMA_ANNOUNCED = "https://huggingface.co/meta-llama"
 def fast_bfloat16() -> bool:
     """Whether this machine multiplies bfloat16 in hardware: a GPU, or a CPU with AVX512-BF16 or AMX."""
     if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        return bool(torch.cuda.is_bf16_supported())
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 def quantisation() -> BitsAndBytesConfig:
     """NF4 with double quantisation and bfloat16 compute (QLoRA, Dettmers et al. 2023, sec. 3)."""
-    return BitsAndBytesConfig(
+    return BitsAndBytesConfig(  # type: ignore[no-untyped-call]
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
@@ -54,7 +60,7 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
         raise ModelError(_explain(name, error)) from error
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer  # type: ignore[no-any-return]
+    return tokenizer
 
 
 def load_student(name: str, *, method: str = "lora") -> PreTrainedModel:
@@ -66,7 +72,7 @@ def load_student(name: str, *, method: str = "lora") -> PreTrainedModel:
     Raises:
         ModelError: when the weights are absent, gated, not safetensors, or need code of their own.
     """
-    transformers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     cuda = torch.cuda.is_available()
     options: dict[str, object] = {"dtype": torch.bfloat16 if cuda and method != "full" else torch.float32}
     if method == "qlora":
@@ -80,8 +86,8 @@ def load_student(name: str, *, method: str = "lora") -> PreTrainedModel:
     except (OSError, ValueError) as error:
         raise ModelError(_explain(name, error)) from error
     if method == "qlora":
-        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
-    return model  # type: ignore[no-any-return]
+        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)  # type: ignore[no-untyped-call]
+    return model
 
 
 def load_tuned(name: str, folder: Path, *, method: str = "lora") -> tuple[PreTrainedModel | PeftModel, PreTrainedModel]:

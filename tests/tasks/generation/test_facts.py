@@ -38,11 +38,13 @@ def test_names_and_roles_stand_for_each_other() -> None:
 
 
 def test_headings_and_table_lines_are_not_prose() -> None:
-    assert not is_prose("Lamps and Oil") and not is_prose("THE HERON WORKS, 1871.") and is_prose("The mill grinds oats.")
+    assert (
+        not is_prose("Lamps and Oil") and not is_prose("THE HERON WORKS, 1871.") and is_prose("The mill grinds oats.")
+    )
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.text(alphabet="abc ABC.,;:-'\"\n?!0123456789éß—", max_size=120))
 def test_no_text_crashes_the_ledger(text: str) -> None:
-    document, readings = ledger(text)
+    _, readings = ledger(text)
     assert all(0 <= reading.fact.start < reading.fact.end <= len(text) for reading in readings)

@@ -61,7 +61,7 @@ def test_control_tokens_of_the_corpus_stay_text() -> None:
 def test_the_adapter_moves_the_base_does_not_and_only_safetensors_are_written(student: str, tmp_path: Path) -> None:
     before = {name: weight.clone() for name, weight in load_student(student).state_dict().items()}
     outcome = finetune(EXAMPLES, tuning(student), tmp_path, seed=1)
-    tuned, base = load_tuned(student, tmp_path / "adapter")
+    tuned, _ = load_tuned(student, tmp_path / "adapter")
     moved = [name for name, weight in tuned.named_parameters() if "lora_B" in name and weight.abs().sum() > 0]
     assert moved
     for name, weight in before.items():

@@ -1,0 +1,51 @@
+"""Validation examples to the margin above which a tuned model refuses.
+
+    valid.jsonl (questions in wordings that were not trained, refusals among them)  ->  {"threshold": -1.7, "n": 96}
+
+Greedy decoding refuses where the refusal opening is the likeliest; how sure that has to be is chosen on validation,
+where the mean of answered knowns and refused unknowns is largest (Youden's index, tasks/probing/metrics.py).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from torch import nn
+from transformers import PreTrainedTokenizerBase
+
+from tasks.curation.refusals import OPENING
+from tasks.probing.asking import ask
+from tasks.probing.decoding import Decoding
+from tasks.probing.metrics import best_threshold
+from tasks.records import Example
+from tasks.tuning.rendering import Renderer
+
+FEWEST = 10
+"""With fewer knowns or unknowns than this the threshold stays where greedy decoding puts it, at 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A threshold in nats, and how many answerable and unanswerable questions it was chosen on."""
+
+    threshold: float
+    known: int
+    unknown: int
+
+
+def calibrate(
+    model: nn.Module,
+    tokenizer: PreTrainedTokenizerBase,
+    renderer: Renderer,
+    examples: Sequence[Example],
+    decoding: Decoding,
+) -> Calibration:
+    """Choose the refusal threshold of a tuned model on validation examples."""
+    prompts = [renderer.asked(item.prompt, source=item.source, system=item.system) for item in examples]
+    opening = renderer.answer_opening(OPENING)
+    short = replace(decoding, max_new_tokens=8, threshold=None)
+    answers = ask(model, tokenizer, prompts, opening=opening, decoding=short) if prompts else []
+    refusals = [item.answer.startswith(OPENING) for item in examples]
+    known = [answer.margin for answer, refusal in zip(answers, refusals, strict=True) if not refusal]
+    unknown = [answer.margin for answer, refusal in zip(answers, refusals, strict=True) if refusal]
+    enough = min(len(known), len(unknown)) >= FEWEST
+    return Calibration(best_threshold(known, unknown) if enough else 0.0, len(known), len(unknown))
