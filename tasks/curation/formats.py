@@ -71,7 +71,7 @@ def parse_prompt_completion(row: Row) -> Turn:
     match = _PROMPT.fullmatch(row["prompt"])
     if match is None or not row["completion"].startswith(" "):
         raise UsageError(f"{str(row)[:80]!r}: not of the form [INST] … [/INST], space, answer")
-    return _turn(match.group(1) or "", match.group(2), row["completion"][1:])
+    return split_tags(match.group(1) or "", match.group(2), row["completion"][1:])
 
 
 def render_llama2(example: Example, *, system: bool = False) -> Row:
@@ -99,7 +99,7 @@ def render_messages(example: Example) -> Row:
 def parse_messages(row: Row) -> Turn:
     """The inverse of ``render_messages``."""
     said = {message["role"]: message["content"] for message in row["messages"]}
-    return _turn(said.get("system", ""), said["user"], said["assistant"])
+    return split_tags(said.get("system", ""), said["user"], said["assistant"])
 
 
 def render_alpaca(example: Example) -> Row:
@@ -110,7 +110,7 @@ def render_alpaca(example: Example) -> Row:
 
 def parse_alpaca(row: Row) -> Turn:
     """The inverse of ``render_alpaca``."""
-    return _turn(row["system"], row["instruction"], row["output"])
+    return split_tags(row["system"], row["instruction"], row["output"])
 
 
 def render_sharegpt(example: Example) -> Row:
@@ -124,7 +124,7 @@ def render_sharegpt(example: Example) -> Row:
 def parse_sharegpt(row: Row) -> Turn:
     """The inverse of ``render_sharegpt``."""
     said = {message["from"]: message["value"] for message in row["conversations"]}
-    return _turn(said.get("system", ""), said["human"], said["gpt"])
+    return split_tags(said.get("system", ""), said["human"], said["gpt"])
 
 
 RENDERERS: dict[str, Callable[[Example], Row]] = {
@@ -184,7 +184,8 @@ def _tagged(source: str, text: str) -> str:
     return f"Source:{source} {text}" if source else text
 
 
-def _turn(system: str, user: str, assistant: str) -> Turn:
+def split_tags(system: str, user: str, assistant: str) -> Turn:
+    """Take ``Source:`` off both sides, if both have the same one."""
     asked, said = _TAGGED.fullmatch(user), _TAGGED.fullmatch(assistant)
     if asked is None or said is None or asked.group(1) != said.group(1):
         return Turn(system, "", user, assistant)
