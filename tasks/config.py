@@ -43,16 +43,16 @@ class GenerationConfig(Section):
         description="'auto' (Llama-2-7b-chat where CUDA and the weights are there, else 'embedded'), 'embedded', "
         "'none' (rule forms only), a Hugging Face name or folder, a .gguf file, or http(s)://server/v1",
     )
-    samples_per_fact: int = Field(2, ge=0, le=64, description="candidate questions asked of the model for each fact")
+    samples_per_fact: int = Field(1, ge=0, le=64, description="candidate questions asked of the model for each fact")
     floor: int = Field(4, ge=1, description="accepted questions a fact must reach before generation leaves it alone")
     rounds: int = Field(1, ge=1, le=16, description="top-up rounds over facts below the floor")
     temperature: float = Field(0.6, ge=0.0, le=2.0, description="0 is greedy")
     top_p: float = Field(0.95, gt=0.0, le=1.0)
     max_tokens: int = Field(48, ge=4, le=2048, description="longest completion, in tokens of the generator")
     batch_size: int = Field(64, ge=1, le=1024, description="prompts a batch; the unit that resume never repeats")
-    budget_minutes: float = Field(4.0, gt=0, description="generation stops topping up after this many minutes")
+    budget_minutes: float = Field(2.0, gt=0, description="generation stops topping up after this many minutes")
     budget_tokens: int = Field(2_000_000, ge=1, description="… or after this many generated tokens")
-    forms_per_fact: int = Field(12, ge=1, le=64, description="rule-made forms kept for one fact at most")
+    forms_per_fact: int = Field(3, ge=1, le=64, description="rule-made forms kept for one fact at most")
     kinds: tuple[Literal["rewrite", "question", "free"], ...] = Field(
         ("rewrite", "free"), description="what the model is asked for; a strong model is good at all three"
     )
@@ -83,7 +83,7 @@ class RefusalConfig(Section):
     """Refusal pairs: minimal twins of answerable ones."""
 
     # A quarter to a third: R-Tuning (arXiv:2311.09677) and the Idk datasets (arXiv:2401.13275) over-refuse above it.
-    share: float = Field(0.3, ge=0, lt=1, description="refusals as a share of all pairs")
+    share: float = Field(0.2, ge=0, lt=1, description="refusals as a share of all pairs")
     kinds: tuple[str, ...] = Field(
         ("fictitious", "near-miss", "moved", "unstated", "tag", "outside"), description="which twins are made"
     )
@@ -92,7 +92,7 @@ class RefusalConfig(Section):
 class SplitConfig(Section):
     """Facts, not rows, are split."""
 
-    valid: float = Field(0.03, ge=0, lt=0.5, description="share of a fact's question forms kept for validation")
+    valid: float = Field(0.08, ge=0, lt=0.5, description="share of a fact's question forms kept for validation")
     withheld: float = Field(0.0, ge=0, lt=0.9, description="share of facts never taught, for U4 probes")
 
 
@@ -110,12 +110,12 @@ class TuningConfig(Section):
     rank: int = Field(32, ge=1, le=1024)
     alpha: int = Field(64, ge=1)
     dropout: float = Field(0.0, ge=0, lt=1)
-    learning_rate: float = Field(1e-3, gt=0)
+    learning_rate: float = Field(6e-4, gt=0)
     warmup: float = Field(0.05, ge=0, lt=1, description="share of the steps")
     schedule: str = Field("cosine", description="a scheduler name of transformers")
-    epochs: float = Field(3.0, gt=0)
-    minutes: float = Field(6.0, gt=0, description="epochs are cut so that training fits, by the speed measured first")
-    batch_size: int = Field(32, ge=1)
+    epochs: float = Field(6.0, gt=0)
+    minutes: float = Field(5.5, gt=0, description="epochs are cut so that training fits, by the speed measured first")
+    batch_size: int = Field(8, ge=1)
     max_length: int = Field(256, ge=16, description="tokens; longer examples are rejected, never cut")
     replay_share: float = Field(0.06, ge=0, lt=1, description="general items from the base itself, against forgetting")
     weight_decay: float = Field(0.0, ge=0)

@@ -63,18 +63,20 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def load_student(name: str, *, method: str = "lora") -> PreTrainedModel:
+def load_student(name: str, *, method: str = "lora", dtype: torch.dtype | None = None) -> PreTrainedModel:
     """Load a causal language model to be tuned or asked.
 
     Args:
         method: ``qlora`` loads the weights in 4 bits, made ready for training; ``lora`` and ``full`` as they are.
+        dtype: of the weights; None: bfloat16 on a GPU (but for ``full``), float32 on a CPU.
 
     Raises:
         ModelError: when the weights are absent, gated, not safetensors, or need code of their own.
     """
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     cuda = torch.cuda.is_available()
-    options: dict[str, object] = {"dtype": torch.bfloat16 if cuda and method != "full" else torch.float32}
+    usual = torch.bfloat16 if cuda and method != "full" else torch.float32
+    options: dict[str, object] = {"dtype": dtype or usual}
     if method == "qlora":
         options["quantization_config"] = quantisation()
     if cuda:
@@ -90,19 +92,24 @@ def load_student(name: str, *, method: str = "lora") -> PreTrainedModel:
     return model
 
 
-def load_tuned(name: str, folder: Path, *, method: str = "lora") -> tuple[PreTrainedModel | PeftModel, PreTrainedModel]:
-    """Load a run's tuned model and its base: (tuned, base).
+def load_tuned(
+    name: str, folder: Path, *, method: str = "lora", exact: bool = False
+) -> tuple[PreTrainedModel | PeftModel, PreTrainedModel]:
+    """Load a run's tuned model and its base, to be asked: (tuned, base).
 
-    With an adapter both are one object, and the base is asked with the adapter off.
+    With an adapter both are one object, and the base is asked with the adapter off. Where bfloat16 is fast the weights
+    are held in it (3 times as fast on a CPU, bench/results/generation.md); ``exact`` keeps them as trained.
 
     Raises:
         StorageError: when the folder holds neither an adapter nor a model.
     """
+    dtype = torch.bfloat16 if fast_bfloat16() and not exact else None
     if (folder / "adapter_config.json").is_file():
-        base = load_student(name, method=method)
-        return PeftModel.from_pretrained(base, str(folder)), base
+        base = load_student(name, method=method, dtype=dtype)
+        tuned = PeftModel.from_pretrained(base, str(folder))
+        return (tuned.to(dtype) if dtype is not None and method != "qlora" else tuned), base
     if (folder / "config.json").is_file():
-        return load_student(str(folder)), load_student(name)
+        return load_student(str(folder), dtype=dtype), load_student(name, dtype=dtype)
     raise StorageError(f"{folder}: no adapter in it; run `closedbook finetune` on the run first")
 
 
