@@ -51,7 +51,11 @@ class Generator(Protocol):
 
     name: str
     scores: bool
-    tokens_generated: int
+
+    @property
+    def tokens_generated(self) -> int:
+        """Tokens written since the engine was opened."""
+        ...
 
     def generate(self, prompts: Sequence[str], sampling: Sampling, seeds: Sequence[int] | None = None) -> list[Draft]:
         """Write one draft for each prompt, in order.

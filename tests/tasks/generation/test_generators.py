@@ -57,7 +57,7 @@ def plainly_scored(model: Any, prefix: str, continuation: str) -> float:
     alone, whole = TOKENIZER(prefix).input_ids, TOKENIZER(prefix + continuation).input_ids
     same = next(i for i, (a, b) in enumerate(zip([*alone, -1], whole, strict=False)) if a != b)
     logprobs = model(torch.tensor([whole])).logits[0].log_softmax(dim=-1)
-    return sum(logprobs[at - 1, whole[at]].item() for at in range(same, len(whole)))
+    return float(sum(logprobs[at - 1, whole[at]].item() for at in range(same, len(whole))))
 
 
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
@@ -83,7 +83,8 @@ FAMILIES: dict[str, PretrainedConfig] = {
 def test_every_family_writes_and_scores_in_batches_as_one_by_one(family: str) -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model = AutoModelForCausalLM.from_config(FAMILIES[family]).float().eval()
+        model = AutoModelForCausalLM.from_config(FAMILIES[family])  # type: ignore[no-untyped-call]
+        model.float().train(False)
     asked, said = prompts(6), [" pump lifts", " brine", " a deep well near"] * 2
     with torch.no_grad():
         written = [plainly_written(model, prompt) for prompt in asked]
@@ -166,7 +167,7 @@ def test_control_tokens_in_a_prompt_stay_text() -> None:
 
 
 def test_a_prompt_too_long_for_the_model_is_refused_in_one_line() -> None:
-    with pytest.raises(GenerationError, match="takes .* tokens, the model 512; set"):
+    with pytest.raises(GenerationError, match=r"takes \d+ tokens, the model 512; set"):
         engine().generate([" ".join(WORDS * 60)], GREEDY)
 
 
