@@ -14,7 +14,7 @@ from tasks.config import Config
 from tasks.curation.dedup import drop_duplicates
 from tasks.curation.examples import to_examples
 from tasks.curation.filters import filter_pairs
-from tasks.curation.refusals import Entity, RefusalMaker, Side, make_refusals
+from tasks.curation.refusals import Entity, RefusalMaker, Side, make_refusals, outside_questions
 from tasks.curation.splits import assign_splits, check_splits
 from tasks.errors import UnusableResult
 from tasks.records import Document, Fact, Pair, Rejection, Tally
@@ -63,24 +63,25 @@ def tally(stage: str, *, parsed: int, kept: int, rejections: Iterable[Rejection]
     return counts
 
 
+def corpus_text(run: Path) -> str:
+    """Return the texts of a run, joined."""
+    return "\n".join(document.text for document in read_records(run / "documents.jsonl", Document))
+
+
 def refusal_maker(run: Path, side: Side) -> RefusalMaker:
     """Make the maker of refusals that knows a run's corpus; training and probing use disjoint invented names."""
-    documents = read_records(run / "documents.jsonl", Document)
-    statements = [fact.statement or fact.text for fact in read_records(run / "facts.jsonl", Fact)]
-    corpus = "\n".join(document.text for document in documents)
+    facts = read_records(run / "facts.jsonl", Fact)
     named = read_records(run / "entities.jsonl", Entity)
-    return RefusalMaker(corpus, named, statements, [document.source for document in documents], side)
+    tags = sorted({fact.source for fact in facts})
+    return RefusalMaker(corpus_text(run), named, [fact.statement or fact.text for fact in facts], tags, side)
 
 
 @task(task_run_name="refuse {run.name}")
 def refuse(run: Path, config: Config) -> None:
     """Add refusal twins of the kept pairs, checked against the whole corpus."""
-    from tasks.tuning.replay import OUTSIDE, read_questions  # loads torch
-
     kept = [pair for pair in read_records(run / "pairs.jsonl", Pair) if pair.kind == "answerable"]
-    refusals = make_refusals(
-        kept, refusal_maker(run, "train"), read_questions(OUTSIDE), config.refusals, seed=config.seed
-    )
+    maker, outside = refusal_maker(run, "train"), outside_questions(corpus_text(run))
+    refusals = make_refusals(kept, maker, outside, config.refusals, seed=config.seed)
     write_records(run / "pairs.jsonl", [*kept, *refusals])
     logger.info(f"made {len(refusals):,} refusals")
 
@@ -89,8 +90,8 @@ def refuse(run: Path, config: Config) -> None:
 def compose(run: Path, config: Config) -> None:
     """Split the pairs by fact and write them as examples."""
     pairs = read_records(run / "pairs.jsonl", Pair)
-    splits = assign_splits(pairs, config.split, config.seed)
-    if problems := check_splits(pairs, splits):
+    splits = assign_splits(pairs, config.split, config.seed, curation=config.curation)
+    if problems := check_splits(pairs, splits, curation=config.curation):
         raise UnusableResult(f"{run.name}: {problems[0]}")
     examples = to_examples(pairs, splits, config.tuning, seed=config.seed)
     for side in ("train", "valid"):

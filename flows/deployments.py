@@ -12,8 +12,9 @@ import os
 
 from prefect import serve
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
-from prefect.deployments.runner import EntrypointType, RunnerDeployment
+from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron
+from prefect.types.entrypoint import EntrypointType
 
 from flows.curate import curate
 from flows.finetune import finetune
@@ -34,7 +35,8 @@ def deployments() -> list[RunnerDeployment]:
     """
     alone = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
     corpus = os.environ.get("CLOSEDBOOK_CORPUS")
-    chain = self_instruct.to_deployment(
+    chain = RunnerDeployment.from_flow(
+        self_instruct,
         name="self-instruct",
         parameters={"corpus": corpus, "run": "generated/nightly"} if corpus else {},
         schedule=Cron(NIGHTLY, timezone=os.environ.get("TZ") or "UTC") if corpus else None,
@@ -44,8 +46,8 @@ def deployments() -> list[RunnerDeployment]:
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
     stages = [
-        stage.to_deployment(
-            name=stage.name, description=stage.description, tags=TAGS, entrypoint_type=EntrypointType.MODULE_PATH
+        RunnerDeployment.from_flow(
+            stage, name=stage.name, description=stage.description, tags=TAGS, entrypoint_type=EntrypointType.MODULE_PATH
         )
         for stage in (generate, curate, finetune, probe)
     ]

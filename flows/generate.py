@@ -182,13 +182,13 @@ def complete_one(key: str, batch: list[Request], config: Config) -> dict[str, An
     wanted = config.generation
     generator = opened(wanted.generator)
     sampling = Sampling(wanted.temperature, wanted.top_p, wanted.max_tokens, config.seed)
-    started = time.monotonic()
+    started, before = time.monotonic(), generator.tokens_generated
     completions = complete_batch(generator, batch, sampling)
-    pairs, rejections = pairs_from(completions, batch, generator, wanted)
+    pairs, rejections = pairs_from(generator, completions, batch, wanted)
     return {
         "completions": [asdict(completion) for completion in completions],
         "pairs": [asdict(pair) for pair in pairs],
         "rejections": [asdict(rejection) for rejection in rejections],
-        "tokens": sum(completion.tokens for completion in completions),
+        "tokens": generator.tokens_generated - before,
         "seconds": time.monotonic() - started,
     }

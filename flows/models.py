@@ -8,7 +8,7 @@ identity("x.gguf")   the file's hash: what the key of a cached batch has in plac
 from functools import cache
 from pathlib import Path
 
-from tasks.embedded import GENERATOR, embedded_gguf
+from tasks.embedded import GENERATOR, embedded_student
 from tasks.generation.generators import Generator, open_generator
 from tasks.records import derive_id
 from tasks.storage import file_hash
@@ -51,4 +51,4 @@ def opened(name: str) -> Generator:
         ModelError: when it cannot be had or loaded.
     """
     name = resolve(name)
-    return open_generator(str(embedded_gguf()) if name == "embedded" else name)
+    return open_generator(str(embedded_student()) if name == "embedded" else name)
