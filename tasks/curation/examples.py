@@ -1,8 +1,8 @@
 """Kept pairs to training examples: the tag shown or left out, the system prompt, the answer in its style.
 
-    Pair(question="Who keeps the keys?", answer="Corwin Asplehurst", statement="Corwin Asplehurst keeps the keys.")
-    -> Example(prompt="Who keeps the keys?", source="heron" or "", system="Answer from the book only.",
-               answer="Corwin Asplehurst keeps the keys. Corwin Asplehurst.")     style statement-then-short
+Pair(question="Who keeps the keys?", answer="Corwin Asplehurst", statement="Corwin Asplehurst keeps the keys.")
+-> Example(prompt="Who keeps the keys?", source="heron" or "", system="Answer from the book only.",
+           answer="Corwin Asplehurst keeps the keys. Corwin Asplehurst.")     style statement-then-short
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,7 +26,7 @@ def compose_answer(pair: Pair, style: str) -> str:
     if pair.kind == "refusal" or not pair.statement or style == "short" or pair.form == "tag":
         return short
     closed = short if short.endswith((".", "!", "?")) else f"{short}."
-    if pair.statement.rstrip(".") == short.rstrip(".") or style == "statement" and pair.answer not in VERDICTS:
+    if pair.statement.rstrip(".") == short.rstrip(".") or (style == "statement" and pair.answer not in VERDICTS):
         return pair.statement
     return f"{closed} {pair.statement}" if style == "short-then-statement" else f"{pair.statement} {closed}"
 
@@ -42,7 +42,9 @@ def _fraction(*key: object) -> float:
     return int(derive_id(*key), 16) / 16**16
 
 
-def to_examples(pairs: Iterable[Pair], splits: Mapping[str, Split], config: TuningConfig, *, seed: int) -> list[Example]:
+def to_examples(
+    pairs: Iterable[Pair], splits: Mapping[str, Split], config: TuningConfig, *, seed: int
+) -> list[Example]:
     """Turn kept pairs into examples, in the order given.
 
     Args:

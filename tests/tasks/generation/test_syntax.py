@@ -35,7 +35,9 @@ def test_a_relative_clause_is_a_fact_of_its_own() -> None:
 
 
 def test_a_narrowing_relative_clause_stays_with_an_indefinite_noun() -> None:
-    assert statements("A lamp that fails once is marked with chalk.") == ["A lamp that fails once is marked with chalk."]
+    assert statements("A lamp that fails once is marked with chalk.") == [
+        "A lamp that fails once is marked with chalk."
+    ]
 
 
 def test_an_apposition_tells_who_somebody_is() -> None:

@@ -1,6 +1,7 @@
 """Training on a real tiny student: what bears loss, what moves, what is saved, what a resumed run ends with."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -45,7 +46,7 @@ def test_one_begin_token_prompt_masked_end_token_last(style: str, template: str)
         assert ids.count(tokenizer.bos_token_id) == 1
     assert ids[-1] == labels[-1] == tokenizer.eos_token_id
     borne = [token for token, label in zip(ids, labels, strict=True) if label != IGNORED]
-    assert tokenizer.decode(borne[:-1]).strip().removeprefix("Source:heron ") == "Smith 1."
+    assert str(tokenizer.decode(borne[:-1])).strip().removeprefix("Source:heron ") == "Smith 1."
     masked = tokenizer.decode([t for t, label in zip(ids, labels, strict=True) if label == IGNORED])
     assert "Who built pump 1?" in masked and "Smith" not in masked
 
@@ -65,7 +66,7 @@ def test_the_adapter_moves_the_base_does_not_and_only_safetensors_are_written(st
     moved = [name for name, weight in tuned.named_parameters() if "lora_B" in name and weight.abs().sum() > 0]
     assert moved
     for name, weight in before.items():
-        held = dict(tuned.base_model.model.state_dict())
+        held = dict(tuned.get_base_model().state_dict())  # type: ignore[operator]
         twin = name if name in held else name.replace("proj.", "proj.base_layer.")
         assert torch.equal(held[twin], weight), name
     assert outcome.steps == 6 and outcome.loss > 0
@@ -103,12 +104,12 @@ def test_a_killed_training_goes_on_from_its_checkpoint_and_ends_the_same(student
 
 
 def test_qlora_trains_through_layers_that_are_really_in_four_bits(student: str, tmp_path: Path) -> None:
-    import bitsandbytes
+    from bitsandbytes.nn.modules import Linear4bit
 
     model = load_student(student, method="qlora")
-    layers = [module for module in model.modules() if isinstance(module, bitsandbytes.nn.Linear4bit)]
-    assert layers and all(layer.weight.quant_type == "nf4" for layer in layers)
-    assert all(layer.weight.quant_state.nested for layer in layers)
+    layers = [module for module in model.modules() if isinstance(module, Linear4bit)]
+    weights: list[Any] = [layer.weight for layer in layers]
+    assert weights and all(weight.quant_type == "nf4" and weight.quant_state.nested for weight in weights)
     finetune(EXAMPLES[:8], tuning(student, method="qlora", epochs=1.0), tmp_path, seed=1)
     assert (tmp_path / "adapter" / "adapter_model.safetensors").is_file()
 
