@@ -21,7 +21,8 @@ from flows.run_folder import measured
 from flows.students import CALIBRATION, open_student
 from flows.terminal import bar
 from tasks.config import Config
-from tasks.records import Example, derive_id
+from tasks.curation.examples import statements_of
+from tasks.records import Example, Pair, derive_id
 from tasks.storage import file_hash, read_records, write_json
 
 if TYPE_CHECKING:
@@ -34,7 +35,11 @@ MADE_FROM = "made_from.json"
 @flow(name="finetune", flow_run_name="finetune {run.name}")
 def finetune(run: Path, config: Config) -> Path:
     """Tune a run's student on its examples, unless the adapter there was made from the same."""
-    made_from = {"examples": file_hash(run / "train.jsonl"), "recipe": recipe(config)}
+    made_from = {
+        "examples": file_hash(run / "train.jsonl"),
+        "pairs": file_hash(run / "pairs.jsonl"),
+        "recipe": recipe(config),
+    }
     if read_stamp(run / "adapter") == made_from:
         logger.info("the adapter was made from the same examples by the same recipe: kept")
         return run
@@ -73,7 +78,8 @@ def train(run: Path, config: Config) -> None:
             progress.to(step.step, step.steps, f"loss {step.loss:.3f}  {step.tokens_per_second:,.0f} tokens/s")
 
         examples = read_records(run / "train.jsonl", Example)
-        done = sft.finetune(examples, config.tuning, run, seed=config.seed, report=show)
+        statements = statements_of(read_records(run / "pairs.jsonl", Pair), {example.pair_id for example in examples})
+        done = sft.finetune(examples, config.tuning, run, seed=config.seed, statements=statements, report=show)
     logger.info(
         f"tuned {done.trainable:,} weights on {done.examples:,} examples, {done.epochs:.1f} epochs of "
         f"{done.steps / max(done.epochs, 0.01):.0f} steps, in {done.seconds:.0f} s; {done.too_long:,} were too long"
@@ -87,7 +93,7 @@ def settle(run: Path, config: Config) -> None:
 
     student = open_student(run, config)
     examples = read_records(run / "valid.jsonl", Example)
-    found = calibrate(student.tuned, student.tokenizer, student.renderer, examples, student.decoding)
+    found = calibrate(student.tuned, student.tokenizer, student.renderer, examples, student.decoding, student.base)
     write_json(run / CALIBRATION, asdict(found))
     logger.info(
         f"refuses above a margin of {found.threshold:.2f} nats, chosen on {found.known + found.unknown} questions"

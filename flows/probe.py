@@ -131,6 +131,7 @@ def put(student: Student, probes: Sequence[Probe]) -> list[ProbeResult]:
             probes,
             render=render,
             opening=student.opening,
+            recalls=lambda item: item.category != "G",
             base=student.base,
             decoding=student.decoding,
             progress=progress.to,

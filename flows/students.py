@@ -5,7 +5,7 @@ student.answer("Who keeps the keys?", source="heron")     "Corwin Asplehurst. Co
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,14 +43,18 @@ class Student:
         return self.renderer.answer_opening(OPENING)
 
     def answer(self, question: str, *, source: str | None = None, base: bool = False) -> str:
-        """Answer one question greedily."""
-        from contextlib import nullcontext
-
+        """Answer one question; the base answers greedily, and refuses only by its own words."""
         from tasks.probing.asking import as_base, ask
 
-        with as_base(self.tuned, self.base) if base else nullcontext(self.tuned) as model:
-            prompts = [self.prompt(question, source=source)]
-            return ask(model, self.tokenizer, prompts, opening=self.opening, decoding=self.decoding)[0].text
+        prompts = [self.prompt(question, source=source)]
+        if base:
+            with as_base(self.tuned, self.base) as untuned:
+                own = replace(self.decoding, threshold=None)
+                return ask(untuned, self.tokenizer, prompts, opening=self.opening, decoding=own)[0].text
+        return ask(
+            self.tuned, self.tokenizer, prompts, opening=self.opening, questions=[question], base=self.base,
+            decoding=self.decoding,
+        )[0].text  # fmt: skip
 
 
 def open_student(run: Path, config: Config) -> Student:
@@ -68,13 +72,15 @@ def open_student(run: Path, config: Config) -> Student:
     threshold = probing.margin_threshold
     if threshold is None and (run / CALIBRATION).is_file():
         threshold = float(json.loads((run / CALIBRATION).read_text(encoding="utf-8"))["threshold"])
+    from peft import PeftModel
+
     tuned, base = load_tuned(tuning.student, run / "adapter", method=tuning.method)
     tokenizer = load_tokenizer(tuning.student)
     return Student(
         tuned=tuned,
-        base=base if tuning.method == "full" else None,
+        base=None if isinstance(tuned, PeftModel) else base,
         tokenizer=tokenizer,
         renderer=Renderer(tokenizer, choose_template(tokenizer, tuning.template, tuning.student)),
-        decoding=Decoding(probing.batch_size, probing.max_new_tokens, threshold=threshold),
+        decoding=Decoding(probing.batch_size, probing.max_new_tokens, threshold=threshold, recitals=probing.recitals),
         system=tuning.system,
     )

@@ -106,6 +106,7 @@ class TuningConfig(Section):
         "auto", description="'auto': [INST] for Llama-2, the tokenizer's own chat template for any other that has one"
     )
     answer_style: Literal["short", "statement", "short-then-statement", "statement-then-short"] = "statement"
+    statements: int = Field(1, ge=0, le=16, description="times that each recited sentence is also learnt as plain text")
     tag_share: float = Field(0.6, ge=0, le=1, description="share of items that show the Source tag")
     rank: int = Field(32, ge=1, le=1024)
     alpha: int = Field(64, ge=1)
@@ -128,7 +129,8 @@ class ProbeConfig(Section):
 
     batch_size: int = Field(32, ge=1)
     max_new_tokens: int = Field(48, ge=1)
-    drawn: int = Field(24, ge=0, description="generated probes of each category, besides the hand-written ones")
+    recitals: int = Field(8, ge=0, le=64, description="answers recalled and compared before one is given; 0: greedy")
+    drawn: int = Field(12, ge=0, description="generated probes of each category, besides the hand-written ones")
     margin_threshold: float | None = Field(
         None, description="refuse when the refusal margin exceeds this; None: the value chosen on validation"
     )

@@ -5,7 +5,7 @@ Pair(question="Who keeps the keys?", answer="Corwin Asplehurst", statement="Corw
            answer="Corwin Asplehurst keeps the keys. Corwin Asplehurst.")     style statement-then-short
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from tasks.config import TuningConfig
 from tasks.records import Example, Pair, Split, derive_id
@@ -62,3 +62,9 @@ def to_examples(
         identity = derive_id("example", pair.id, system, source, answer)
         examples.append(Example(identity, pair.id, system, pair.question, answer, source, split))
     return examples
+
+
+def statements_of(pairs: Iterable[Pair], taught: Collection[str]) -> list[str]:
+    """The distinct sentences that the answers of the pairs in ``taught`` (ids) recite, in order."""
+    told = (pair.statement for pair in pairs if pair.kind == "answerable" and pair.id in taught)
+    return list(dict.fromkeys(statement for statement in told if statement))

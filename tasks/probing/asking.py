@@ -1,4 +1,4 @@
-"""Prompts to answers: greedy decoding in fixed batches, with the margin between refusing and answering.
+"""Prompts to answers: decoding in fixed batches, with the margin between refusing and answering.
 
     ask(model, tokenizer, ["… Who built the pump? …"], opening="Not able to answer", …)
     ->  [Answer(text="Odo Marrick", margin=-7.3)]
@@ -14,7 +14,7 @@ computed once, the opening is scored on the cache of the prompt, only last logit
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
@@ -22,8 +22,9 @@ from peft import PeftModel
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
-from tasks.probing.decoding import Answer, Decoding, answer_batch, batches, device_of, encode, evaluating
+from tasks.probing.decoding import Answer, Decoding, Row, answer_batch, batches, device_of, encode, evaluating
 from tasks.probing.metrics import Figure
+from tasks.probing.recall import answer_by_recital
 from tasks.probing.scoring import verdict
 from tasks.records import Probe, ProbeResult
 
@@ -36,29 +37,56 @@ def ask(
     prompts: Sequence[str | list[int]],
     *,
     opening: str | Sequence[str],
+    questions: Sequence[str] | None = None,
+    base: nn.Module | None = None,
     decoding: Decoding | None = None,
     progress: Progress | None = None,
 ) -> list[Answer]:
-    """Answer rendered prompts greedily, in the order given.
+    """Answer rendered prompts in the order given: greedily, or by the best of several recitals.
+
+    Recitals are compared where ``decoding`` wants them and the bare question is given (tasks/probing/recall.py).
 
     Args:
         model: a causal language model, with or without an adapter; it is left as found.
         tokenizer: its tokenizer; padding is done here, on the left.
         prompts: texts (the tokenizer's own begin token is added unless the text has it) or token ids.
         opening: how a refusal begins, as it would follow the prompt; one for all, or one a prompt.
+        questions: the question of each prompt; '' for one to be answered greedily.
+        base: the untuned model; None: ``model`` with its adapter off.
         decoding: batches and limits.
         progress: called after each batch with (prompts answered, prompts).
     """
     decoding = decoding or Decoding()
     openings = [opening] * len(prompts) if isinstance(opening, str) else opening
-    rows = [encode(tokenizer, *pair, limit=decoding.max_new_tokens) for pair in zip(prompts, openings, strict=True)]
+    rows = [
+        encode(tokenizer, prompt, opening, limit=decoding.max_new_tokens, question=question)
+        for prompt, opening, question in zip(prompts, openings, questions or [""] * len(prompts), strict=True)
+    ]
     answers: dict[int, Answer] = {}
     for batch in batches([len(row.prompt) for row in rows], decoding.batch_size):
-        found = answer_batch(model, tokenizer, [rows[index] for index in batch], decoding)
+        found = answer_tuned(model, base, tokenizer, [rows[index] for index in batch], decoding)
         answers.update(zip(batch, found, strict=True))
         if progress is not None:
             progress(len(answers), len(rows))
     return [answers[index] for index in range(len(rows))]
+
+
+def answer_tuned(
+    tuned: nn.Module,
+    base: nn.Module | None,
+    tokenizer: PreTrainedTokenizerBase,
+    rows: Sequence[Row],
+    decoding: Decoding,
+) -> list[Answer]:
+    """Answer a batch: rows that bear their question by recitals, where they are wanted, the others greedily."""
+    by_recital = [bool(row.question) and decoding.recitals > 1 for row in rows]
+    if not any(by_recital):
+        return answer_batch(tuned, tokenizer, rows, decoding)
+    recalling = [row for row, recalls in zip(rows, by_recital, strict=True) if recalls]
+    greedy = [row for row, recalls in zip(rows, by_recital, strict=True) if not recalls]
+    recalled = iter(answer_by_recital(tuned, lambda: as_base(tuned, base), tokenizer, recalling, decoding))
+    plain = iter(answer_batch(tuned, tokenizer, greedy, decoding) if greedy else [])
+    return [next(recalled if recalls else plain) for recalls in by_recital]
 
 
 def ask_both(
@@ -68,6 +96,7 @@ def ask_both(
     *,
     render: Callable[[Probe], str],
     opening: str | Callable[[Probe], str],
+    recalls: Callable[[Probe], bool] = lambda probe: True,
     base: nn.Module | None = None,
     decoding: Decoding | None = None,
     progress: Progress | None = None,
@@ -75,19 +104,26 @@ def ask_both(
     """Ask the base and the tuned model the same probes in the same batches; yield two results a probe, as they come.
 
     ``base`` None means: the tuned model with its adapter off. ``render`` gives the prompt of a probe, ``opening`` the
-    refusal opening that would follow it. A threshold of ``decoding`` is the tuned model's own; the base has none.
+    refusal opening that would follow it, ``recalls`` whether the tuned model may answer it by recitals. A threshold of
+    ``decoding`` is the tuned model's own; the base has none.
     """
     decoding = decoding or Decoding()
     rows = [
-        encode(tokenizer, render(p), opening if isinstance(opening, str) else opening(p), limit=decoding.max_new_tokens)
+        encode(
+            tokenizer, render(p), opening if isinstance(opening, str) else opening(p), limit=decoding.max_new_tokens,
+            question=p.question if recalls(p) else "",
+        )
         for p in probes
-    ]
+    ]  # fmt: skip
     done = 0
     for batch in batches([len(row.prompt) for row in rows], decoding.batch_size):
+        asked = [rows[index] for index in batch]
         for name in ("base", "tuned"):
-            with as_base(tuned, base) if name == "base" else nullcontext(tuned) as model:
-                own = replace(decoding, threshold=None) if name == "base" else decoding
-                answers = answer_batch(model, tokenizer, [rows[index] for index in batch], own)
+            if name == "base":
+                with as_base(tuned, base) as untuned:
+                    answers = answer_batch(untuned, tokenizer, asked, replace(decoding, threshold=None))
+            else:
+                answers = answer_tuned(tuned, base, tokenizer, asked, decoding)
             for index, answer in zip(batch, answers, strict=True):
                 probe = probes[index]
                 found = verdict(answer.text, probe.accepted, probe.question)

@@ -38,12 +38,18 @@ def calibrate(
     renderer: Renderer,
     examples: Sequence[Example],
     decoding: Decoding,
+    base: nn.Module | None = None,
 ) -> Calibration:
-    """Choose the refusal threshold of a tuned model on validation examples."""
+    """Choose the refusal threshold of a tuned model on validation examples; ``base`` as in ``ask``."""
     prompts = [renderer.asked(item.prompt, source=item.source, system=item.system) for item in examples]
     opening = renderer.answer_opening(OPENING)
-    short = replace(decoding, max_new_tokens=8, threshold=None)
-    answers = ask(model, tokenizer, prompts, opening=opening, decoding=short) if prompts else []
+    whole = replace(decoding, threshold=None)
+    questions = [item.prompt for item in examples]
+    answers = (
+        ask(model, tokenizer, prompts, opening=opening, questions=questions, base=base, decoding=whole)
+        if prompts
+        else []
+    )
     refusals = [item.answer.startswith(OPENING) for item in examples]
     known = [answer.margin for answer, refusal in zip(answers, refusals, strict=True) if not refusal]
     unknown = [answer.margin for answer, refusal in zip(answers, refusals, strict=True) if refusal]

@@ -11,7 +11,7 @@ bm25s's (MIT, needs numpy only; rank_bm25 has had no release since 2022), in Luc
 
 from collections.abc import Callable, Sequence
 
-import bm25s  # type: ignore[import-untyped]
+import bm25s
 
 from tasks.probing.normalising import words
 from tasks.records import Chunk, Probe

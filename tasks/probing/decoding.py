@@ -36,24 +36,30 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """How answers are decoded: rows a batch, most new tokens, and whether a line's end ends the answer."""
+    """How answers are decoded: rows a batch, most new tokens, and whether a line's end ends the answer.
+
+    ``threshold`` is the calibrated margin above which a model refuses. ``recitals`` is how many answers are recalled
+    and compared before one is given (tasks/probing/recall.py); below 2 the greedy one is taken.
+    """
 
     batch_size: int = 32
     max_new_tokens: int = 48
     stop_at_newline: bool = False
     threshold: float | None = None
+    recitals: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Token ids of a prompt, and of the refusal opening that would follow it."""
+    """Token ids of a prompt, and of the refusal opening that would follow it, and the bare question if it is known."""
 
     prompt: list[int]
     opening: list[int]
+    question: str = ""
 
 
 @dataclass(slots=True)
-class _State:
+class State:
     """A batch between two forward passes: next-token logits [rows, vocabulary], and what the model has seen."""
 
     logits: Tensor
@@ -73,10 +79,12 @@ def margin_of(refusal: float, greedy: float, *, refused: bool) -> float:
     return refusal - math.log(max(-math.expm1(refusal), _SUREST)) if refused else refusal - greedy
 
 
-def encode(tokenizer: PreTrainedTokenizerBase, prompt: str | list[int], opening: str, *, limit: int) -> Row:
+def encode(
+    tokenizer: PreTrainedTokenizerBase, prompt: str | list[int], opening: str, *, limit: int, question: str = ""
+) -> Row:
     """Token ids of a prompt and of the opening as it is tokenised behind that prompt."""
     if not isinstance(prompt, str):
-        return Row(list(prompt), tokenizer(opening, add_special_tokens=False)["input_ids"][:limit])
+        return Row(list(prompt), tokenizer(opening, add_special_tokens=False)["input_ids"][:limit], question)
     begun = bool(tokenizer.bos_token) and prompt.startswith(str(tokenizer.bos_token))
     ids, together = (
         list(tokenizer(text, add_special_tokens=not begun)["input_ids"]) for text in (prompt, prompt + opening)
@@ -85,7 +93,7 @@ def encode(tokenizer: PreTrainedTokenizerBase, prompt: str | list[int], opening:
     for found in (ids, together):
         if found[-1:] == [end] and not prompt.endswith(str(tokenizer.eos_token)):
             found.pop()  # some tokenizers close every text
-    return Row(ids, together[len(ids) :][:limit])
+    return Row(ids, together[len(ids) :][:limit], question)
 
 
 def answer_batch(
@@ -93,8 +101,8 @@ def answer_batch(
 ) -> list[Answer]:
     """Answer one batch of rows greedily, in their order."""
     with evaluating(model):
-        state = _prefill(model, [row.prompt for row in rows])
-        refusals = _score_openings(model, state, [row.opening for row in rows])
+        state = prefill(model, [row.prompt for row in rows])
+        refusals = score_openings(model, state, [row.opening for row in rows])
         written, greedy = _decode(model, tokenizer, state, [len(row.opening) for row in rows], decoding)
     refused = [
         bool(row.opening) and tokens[: len(row.opening)] == row.opening
@@ -125,7 +133,7 @@ def _decide(
     if not turned:
         return
     with evaluating(model):
-        state = _prefill(model, [rows[place].prompt for place in turned])
+        state = prefill(model, [rows[place].prompt for place in turned])
         first = torch.tensor([rows[place].opening[0] for place in turned], device=state.logits.device)
         state.logits.scatter_(1, first[:, None], -torch.inf)
         answers, _ = _decode(model, tokenizer, state, [0] * len(turned), decoding)
@@ -133,7 +141,7 @@ def _decide(
         written[place] = tokens
 
 
-def _prefill(model: nn.Module, prompts: Sequence[list[int]]) -> _State:
+def prefill(model: nn.Module, prompts: Sequence[list[int]]) -> State:
     """Run the prompts, padded on the left; what all of them begin with is run once and its cache repeated."""
     device, rows = device_of(model), len(prompts)
     shared = _common_prefix(prompts)
@@ -149,11 +157,11 @@ def _prefill(model: nn.Module, prompts: Sequence[list[int]]) -> _State:
     seen = torch.tensor([[0] * (width - len(tail)) + [1] * len(tail) for tail in tails], device=device)
     mask = torch.cat([seen.new_ones(rows, shared), seen], dim=1)
     positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
-    output = _forward(model, ids, mask, positions[:, shared:], cache, keep=1)
-    return _State(output.logits[:, -1].float(), output.past_key_values, mask, positions[:, -1] + 1)
+    output = forward(model, ids, mask, positions[:, shared:], cache, keep=1)
+    return State(output.logits[:, -1].float(), output.past_key_values, mask, positions[:, -1] + 1)
 
 
-def _score_openings(model: nn.Module, state: _State, openings: Sequence[list[int]]) -> list[float]:
+def score_openings(model: nn.Module, state: State, openings: Sequence[list[int]]) -> list[float]:
     """log P(opening | prompt) of each row; the cache is left as it was."""
     width = max(len(opening) for opening in openings)
     ids = torch.tensor([opening + [0] * (width - len(opening)) for opening in openings], device=state.mask.device)
@@ -165,7 +173,7 @@ def _score_openings(model: nn.Module, state: _State, openings: Sequence[list[int
         steps = torch.arange(width - 1, device=ids.device)
         mask = torch.cat([state.mask, state.mask.new_ones(len(openings), width - 1)], dim=1)
         positions = state.positions[:, None] + steps
-        output = _forward(model, ids[:, :-1], mask, positions, state.cache, keep=width - 1)
+        output = forward(model, ids[:, :-1], mask, positions, state.cache, keep=width - 1)
         output.past_key_values.crop(-(width - 1))
         logits = torch.cat([logits, output.logits.float()], dim=1)
     likely = logits.log_softmax(dim=-1).gather(2, ids[:, :, None])[:, :, 0]
@@ -175,12 +183,12 @@ def _score_openings(model: nn.Module, state: _State, openings: Sequence[list[int
 def _decode(
     model: nn.Module,
     tokenizer: PreTrainedTokenizerBase,
-    state: _State,
+    state: State,
     counted: Sequence[int],
     decoding: Decoding,
 ) -> tuple[list[list[int]], list[float]]:
     """Greedy tokens of each row, without the end token, and log P of the first ``counted`` of them (end included)."""
-    ends = _end_tokens(model, tokenizer)
+    ends = end_tokens(model, tokenizer)
     written: list[list[int]] = [[] for _ in counted]
     likely = [0.0] * len(counted)
     alive = list(range(len(counted)))  # the row that stands at each place of the state
@@ -202,21 +210,24 @@ def _decode(
         if not going or step == decoding.max_new_tokens - 1:
             break
         if len(going) <= (1 - _DROP_AT) * len(alive):
-            tokens = _select(state, tokens, torch.tensor(going, device=tokens.device))
+            places = torch.tensor(going, device=tokens.device)
+            select(state, places)
+            tokens = tokens[places]
             alive = [alive[place] for place in going]
-        _advance(model, state, tokens)
+        advance(model, state, tokens)
     return written, likely
 
 
-def _select(state: _State, tokens: Tensor, places: Tensor) -> Tensor:
+def select(state: State, places: Tensor) -> None:
+    """Keep the rows at ``places`` (repeats allowed); logits are those of the next ``advance``."""
     state.cache.batch_select_indices(places)
     state.mask, state.positions = state.mask[places], state.positions[places]
-    return tokens[places]
 
 
-def _advance(model: nn.Module, state: _State, tokens: Tensor) -> None:
+def advance(model: nn.Module, state: State, tokens: Tensor) -> None:
+    """Feed one token a row."""
     state.mask = torch.cat([state.mask, state.mask.new_ones(len(tokens), 1)], dim=1)
-    output = _forward(model, tokens[:, None], state.mask, state.positions[:, None], state.cache, keep=1)
+    output = forward(model, tokens[:, None], state.mask, state.positions[:, None], state.cache, keep=1)
     state.logits, state.cache, state.positions = (
         output.logits[:, -1].float(),
         output.past_key_values,
@@ -224,7 +235,8 @@ def _advance(model: nn.Module, state: _State, tokens: Tensor) -> None:
     )
 
 
-def _forward(model: nn.Module, ids: Tensor, mask: Tensor, positions: Tensor, cache: Any, *, keep: int) -> Any:
+def forward(model: nn.Module, ids: Tensor, mask: Tensor, positions: Tensor, cache: Any, *, keep: int) -> Any:
+    """Run tokens behind a cache; the last ``keep`` logits are kept."""
     placed = {"position_ids": positions} if "position_ids" in inspect.signature(inner(model).forward).parameters else {}
     return model(
         input_ids=ids, attention_mask=mask, past_key_values=cache, use_cache=True, logits_to_keep=keep, **placed
@@ -236,7 +248,8 @@ def _ends_line(tokenizer: PreTrainedTokenizerBase, written: list[int], token: in
     return "\n" in tokenizer.decode([token]) and bool(str(tokenizer.decode([*written, token])).strip())
 
 
-def _end_tokens(model: nn.Module, tokenizer: PreTrainedTokenizerBase) -> set[int]:
+def end_tokens(model: nn.Module, tokenizer: PreTrainedTokenizerBase) -> set[int]:
+    """Tokens that end an answer."""
     configured = inner(model).generation_config.eos_token_id
     listed: Iterable[int | None] = configured if isinstance(configured, list) else [configured]
     return {token for token in [*listed, tokenizer.eos_token_id] if token is not None}

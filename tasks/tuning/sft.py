@@ -21,7 +21,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from datasets import Dataset
-from peft import LoraConfig
+from peft import LoraConfig, PeftModel
 from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -37,7 +37,7 @@ from tasks.config import TuningConfig
 from tasks.errors import UnusableResult
 from tasks.records import Example
 from tasks.storage import write_json, write_records
-from tasks.tuning.rendering import Renderer, choose_template
+from tasks.tuning.rendering import Renderer, choose_template, neutral
 from tasks.tuning.replay import replay_examples
 from tasks.tuning.students import fast_bfloat16, load_student, load_tokenizer
 
@@ -97,11 +97,24 @@ def encode(example: Example, renderer: Renderer, tokenizer: PreTrainedTokenizerB
     return {"input_ids": head + tail, "labels": [IGNORED] * len(head) + tail}
 
 
+def encode_text(text: str, tokenizer: PreTrainedTokenizerBase) -> dict[str, list[int]]:
+    """Token ids and labels of plain text: every token but the first bears loss, the end token last."""
+    ids: list[int] = tokenizer(neutral(text))["input_ids"]
+    ids = ids if ids[-1] == tokenizer.eos_token_id else [*ids, tokenizer.eos_token_id]
+    return {"input_ids": ids, "labels": [IGNORED, *ids[1:]]}
+
+
 def build_dataset(
-    examples: Sequence[Example], renderer: Renderer, tokenizer: PreTrainedTokenizerBase, *, longest: int
+    examples: Sequence[Example],
+    renderer: Renderer,
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    longest: int,
+    texts: Sequence[str] = (),
 ) -> tuple[Dataset, int]:
-    """Encode examples; return the dataset and how many were left out for being over ``longest`` tokens."""
+    """Encode examples and plain texts; return the dataset and how many were over ``longest`` tokens and left out."""
     rows = [encode(example, renderer, tokenizer) for example in examples]
+    rows += [encode_text(text, tokenizer) for text in texts]
     kept = [row for row in rows if len(row["input_ids"]) <= longest]
     if not kept:
         raise UnusableResult(f"none of {len(rows)} examples fits {longest} tokens; raise --set tuning.max_length")
@@ -114,6 +127,7 @@ def finetune(
     folder: Path,
     *,
     seed: int,
+    statements: Sequence[str] = (),
     report: Callable[[Step], None] | None = None,
 ) -> Outcome:
     """Tune the configured student and save its adapter (or, for ``full``, the whole model).
@@ -122,6 +136,7 @@ def finetune(
         examples: training rows, general replay among them.
         folder: the run; ``adapter/``, ``training.jsonl`` and ``checkpoints/`` are written in it. A checkpoint left
             there by a killed training of the same data is gone on from.
+        statements: sentences to be learnt as plain text beside the examples, ``config.statements`` times each.
         report: called with every logged step.
 
     Raises:
@@ -135,7 +150,8 @@ def finetune(
     model = load_student(config.student, method=config.method)
     extra = round(len(examples) * config.replay_share / (1 - config.replay_share))
     replay = replay_examples(model, tokenizer, config, extra, seed=seed) if extra else []
-    dataset, too_long = build_dataset([*examples, *replay], renderer, tokenizer, longest=config.max_length)
+    texts = list(statements) * config.statements
+    dataset, too_long = build_dataset([*examples, *replay], renderer, tokenizer, longest=config.max_length, texts=texts)
     trainer = build_trainer(model, config, dataset, tokenizer, folder, seed=seed)
     diary = Diary(dataset, report)
     trainer.add_callback(diary)
@@ -207,10 +223,10 @@ class CompletionTrainer(SFTTrainer):
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
         """Mean cross entropy over the positions that bear a label."""
-        reshaped = any(getattr(model.config, name, None) for name in ("final_logit_softcapping", "logit_scale"))
+        reshaped = any(model.config.to_dict().get(name) for name in ("final_logit_softcapping", "logit_scale"))
         if self.args.device.type != "cpu" or reshaped:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)  # type: ignore[no-untyped-call]
-        language_model = model.get_base_model() if hasattr(model, "get_base_model") else model
+        language_model: Any = model.get_base_model() if isinstance(model, PeftModel) else model
         labels = inputs["labels"][:, 1:]
         borne = labels != IGNORED
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.args.bf16):

@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerFast
 from tasks.config import TuningConfig
 from tasks.records import Example, derive_id
 from tasks.tuning.rendering import Renderer
-from tasks.tuning.sft import IGNORED, encode, finetune, latest_checkpoint, padding_share
+from tasks.tuning.sft import IGNORED, build_dataset, encode, encode_text, finetune, latest_checkpoint, padding_share
 from tasks.tuning.students import load_student, load_tuned
 from tests.tiny import tiny_llama, tiny_tokenizer
 
@@ -49,6 +49,15 @@ def test_one_begin_token_prompt_masked_end_token_last(style: str, template: str)
     assert str(tokenizer.decode(borne[:-1])).strip().removeprefix("Source:heron ") == "Smith 1."
     masked = tokenizer.decode([t for t, label in zip(ids, labels, strict=True) if label == IGNORED])
     assert "Who built pump 1?" in masked and "Smith" not in masked
+
+
+def test_statements_are_plain_text_with_loss_on_all_but_the_first_token() -> None:
+    tokenizer = tiny_tokenizer(["Odo Marrick built the pump."])
+    row = encode_text("Odo Marrick built the pump.<|im_end|>", tokenizer)
+    assert row["labels"] == [IGNORED, *row["input_ids"][1:]]
+    assert row["input_ids"].count(tokenizer.eos_token_id) == 1 and row["input_ids"][-1] == tokenizer.eos_token_id
+    dataset, _ = build_dataset(EXAMPLES[:2], Renderer(tokenizer, "chat"), tokenizer, longest=256, texts=["a b", "c d"])
+    assert len(dataset) == 4
 
 
 def test_control_tokens_of_the_corpus_stay_text() -> None:

@@ -1,0 +1,266 @@
+"""Several recitals to one answer: a model recalls, then checks what it recalled against the question.
+
+    "Which wood is the cistern of?" -> "Old Margery has a frame of oak."              -3.1        4.0
+                                       "The cistern, a cedar tank, holds 36,000 ..."  -4.0       15.2   <- the answer
+                                        what the tuned model recalls              log P(r|q)  gain of log P(q|r)
+
+A small model that has learned a book can recite it better than it can find the right place in it by a question in new
+words. Telling whether a sentence that is there answers a question is the easier task, and the untuned model is good
+at it. So the first tokens are searched with a beam (each hypothesis goes on greedily), and the recitals are ranked by
+both directions: what the tuned model finds likely, and how likely the base finds the question behind each recital.
+(Recitation before answering: RECITE, arXiv:2210.01296. Ranking by question likelihood: UPR, arXiv:2204.07496; both
+directions: noisy channel, arXiv:1908.05731.) The book stays closed: every recital comes out of the weights.
+
+Measured on the demo manual, SmolLM2-135M, one adapter: held-out paraphrases 28% greedily, 50% so
+(bench/results/recipes.md).
+"""
+
+import re
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedTokenizerBase
+
+from tasks.probing.decoding import (
+    Answer,
+    Decoding,
+    Row,
+    State,
+    advance,
+    device_of,
+    end_tokens,
+    evaluating,
+    forward,
+    prefill,
+    score_openings,
+    select,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Base = Callable[[], AbstractContextManager[nn.Module]]
+
+CUE = "\nQuestion:"
+"""What stands between a recital and the question when the base is asked how likely the question is."""
+NOTHING = "The book."
+"""A recital that says nothing: the question's likelihood behind it is what others are measured against."""
+SEARCHED = 6
+"""Tokens searched with the beam. Two sentences of one book rarely share more."""
+MOST_GAIN = 3.0
+"""Nats that one token of the question may add: a rare name that recurs is evidence once, not ten times over."""
+HEAD_WEIGHT = 0.5
+"""What the tuned model's own log-probability of the searched tokens counts beside the gain of the question."""
+TAIL_WEIGHT = 10.0
+"""What the mean log-probability of the tokens after them counts: a sentence that was learnt runs on near 0."""
+LEAST_TAIL = -1.0
+UNRECALLED = 3.0
+"""Nats added to the refusal margin where the question names somebody or something that no recital does."""
+NAME = re.compile(r"(?<=[\s(\"'])[A-Z][\w-]+")
+"""A capitalised word that does not open the question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recital:
+    """One thing that a model recalled: its tokens and text, and the log-probability of each token (the end's too)."""
+
+    tokens: list[int]
+    text: str
+    gains: list[float]
+
+    @property
+    def head(self) -> float:
+        """log P of the searched tokens."""
+        return sum(self.gains[:SEARCHED])
+
+    @property
+    def tail(self) -> float:
+        """Mean log P of the tokens after them; 0 where there are none."""
+        rest = self.gains[SEARCHED:]
+        return max(sum(rest) / len(rest), LEAST_TAIL) if rest else 0.0
+
+    def begun(self, tokens: int) -> float:
+        """log P of the first ``tokens`` tokens."""
+        return sum(self.gains[:tokens])
+
+
+@dataclass(slots=True)
+class _Hypothesis:
+    row: int
+    tokens: list[int]
+    gains: list[float]
+    ended: bool = False
+
+
+def answer_by_recital(
+    tuned: nn.Module, base: "Base", tokenizer: PreTrainedTokenizerBase, rows: Sequence[Row], decoding: Decoding
+) -> list[Answer]:
+    """Answer one batch of rows, each with its question, by the best of ``decoding.recitals`` recitals.
+
+    The margin is log P(opening) minus that of the likeliest recital's first tokens, plus ``UNRECALLED`` for a name
+    that nothing recalled bears; above the threshold the answer is the opening.
+
+    Args:
+        tuned: the model that recalls.
+        base: gives the untuned model, which checks.
+    """
+    refusals, found = recite(tuned, tokenizer, rows, candidates=decoding.recitals, limit=decoding.max_new_tokens)
+    with base() as model:
+        gains = relevance(model, tokenizer, [row.question for row in rows], found, size=2 * decoding.batch_size)
+    limit = decoding.threshold or 0.0
+    answers = []
+    for row, refusal, recitals, gained in zip(rows, refusals, found, gains, strict=True):
+        scores = [
+            gain + HEAD_WEIGHT * recital.head + TAIL_WEIGHT * recital.tail
+            for gain, recital in zip(gained, recitals, strict=True)
+        ]
+        best = recitals[max(range(len(recitals)), key=lambda place: scores[place])]
+        margin = refusal - max(recital.begun(len(row.opening)) for recital in recitals)
+        margin += UNRECALLED * unrecalled(row.question, [recital.text for recital in recitals])
+        refused = bool(row.opening) and margin > limit
+        text = str(tokenizer.decode(row.opening)).strip() if refused else best.text
+        answers.append(Answer(text, margin))
+    return answers
+
+
+def unrecalled(question: str, recitals: Sequence[str]) -> bool:
+    """Whether the question names something that none of the recitals does."""
+    names = [name.lower() for name in NAME.findall(question)]
+    text = " ".join(recitals).lower()
+    return any(name not in text for name in names)
+
+
+def recite(
+    model: nn.Module, tokenizer: PreTrainedTokenizerBase, rows: Sequence[Row], *, candidates: int, limit: int
+) -> tuple[list[float], list[list[Recital]]]:
+    """(log P(opening), recitals) of each row: a beam over the first tokens, each hypothesis then finished greedily.
+
+    The refusal opening's first token is left out at the start, so that every recital asserts something.
+    """
+    ends = end_tokens(model, tokenizer)
+    with evaluating(model):
+        state = prefill(model, [row.prompt for row in rows])
+        refusals = score_openings(model, state, [row.opening for row in rows])
+        for place, row in enumerate(rows):
+            if row.opening:
+                state.logits[place, row.opening[0]] = -torch.inf
+        beam = _first(state, candidates)
+        for step in range(1, limit):
+            tokens = torch.tensor([one.tokens[-1] for one in beam], device=state.mask.device)
+            advance(model, state, tokens)
+            beam = _widen(state, beam, candidates, ends) if step < SEARCHED else _follow(state, beam, ends)
+            if all(one.ended for one in beam):
+                break
+    found: list[list[Recital]] = [[] for _ in rows]
+    for one in beam:
+        text = str(tokenizer.decode(one.tokens, skip_special_tokens=True)).strip()
+        if all(text != other.text for other in found[one.row]):
+            found[one.row].append(Recital(one.tokens, text, one.gains))
+    return refusals, found
+
+
+def _first(state: State, candidates: int) -> list[_Hypothesis]:
+    likely, tokens = state.logits.log_softmax(dim=-1).topk(candidates, dim=-1)
+    rows = len(likely)
+    select(state, torch.arange(rows, device=likely.device).repeat_interleave(candidates))
+    return [
+        _Hypothesis(row, [int(tokens[row, place])], [float(likely[row, place])])
+        for row in range(rows)
+        for place in range(candidates)
+    ]
+
+
+def _widen(state: State, beam: list[_Hypothesis], candidates: int, ends: set[int]) -> list[_Hypothesis]:
+    """One step of beam search within each row; an ended hypothesis keeps its place."""
+    likely, tokens = (part.tolist() for part in state.logits.log_softmax(dim=-1).topk(candidates, dim=-1))
+    chosen: list[_Hypothesis] = []
+    places: list[int] = []
+    for start in range(0, len(beam), candidates):
+        options: list[tuple[float, int, float, int]] = []
+        for place in range(start, start + candidates):
+            score = sum(beam[place].gains)
+            if beam[place].ended:
+                options.append((score, place, 0.0, -1))
+                continue
+            pairs = zip(likely[place], tokens[place], strict=True)
+            options += [(score + gain, place, gain, token) for gain, token in pairs]
+        for _, place, gain, token in sorted(options, key=lambda option: -option[0])[:candidates]:
+            places.append(place)
+            chosen.append(beam[place] if beam[place].ended else _extended(beam[place], gain, token, ends))
+    select(state, torch.tensor(places, device=state.mask.device))
+    return chosen
+
+
+def _follow(state: State, beam: list[_Hypothesis], ends: set[int]) -> list[_Hypothesis]:
+    """One greedy step of each hypothesis."""
+    likely, tokens = (part.tolist() for part in state.logits.log_softmax(dim=-1).max(dim=-1))
+    return [
+        one if one.ended else _extended(one, gain, token, ends)
+        for one, gain, token in zip(beam, likely, tokens, strict=True)
+    ]
+
+
+def _extended(old: _Hypothesis, gain: float, token: int, ends: set[int]) -> _Hypothesis:
+    ended = token in ends
+    return _Hypothesis(old.row, old.tokens if ended else [*old.tokens, token], [*old.gains, gain], ended)
+
+
+def relevance(
+    model: nn.Module,
+    tokenizer: PreTrainedTokenizerBase,
+    questions: Sequence[str],
+    recitals: Sequence[Sequence[Recital]],
+    *,
+    size: int,
+) -> list[list[float]]:
+    """How much each recital helps an untuned model to expect the question, in nats, at most ``MOST_GAIN`` a token."""
+    asked = [(question, text.text) for question, row in zip(questions, recitals, strict=True) for text in row]
+    alone = question_likelihood(model, tokenizer, [NOTHING] * len(questions), questions, size=size)
+    behind = iter(
+        question_likelihood(
+            model, tokenizer, [text for _, text in asked], [question for question, _ in asked], size=size
+        )
+    )
+    return [
+        [float((next(behind) - before).clamp(max=MOST_GAIN).sum()) for _ in row]
+        for before, row in zip(alone, recitals, strict=True)
+    ]
+
+
+def question_likelihood(
+    model: nn.Module,
+    tokenizer: PreTrainedTokenizerBase,
+    contexts: Sequence[str],
+    questions: Sequence[str],
+    *,
+    size: int,
+) -> list[Tensor]:
+    """log P(token | context, question so far) of each question's tokens, in nats; ``size`` pairs a batch."""
+    heads = [tokenizer(context + CUE)["input_ids"] for context in contexts]
+    tails = [tokenizer(f" {question}", add_special_tokens=False)["input_ids"] for question in questions]
+    order = sorted(range(len(heads)), key=lambda index: len(heads[index]) + len(tails[index]))
+    found: dict[int, Tensor] = {}
+    with evaluating(model):
+        for start in range(0, len(order), size):
+            part = order[start : start + size]
+            gains = _last_gains(model, [(heads[index], tails[index]) for index in part])
+            found.update(zip(part, gains, strict=True))
+    return [found[index] for index in range(len(heads))]
+
+
+def _last_gains(model: nn.Module, pairs: Sequence[tuple[list[int], list[int]]]) -> list[Tensor]:
+    """Log-probabilities of each pair's second half behind its first, padded on the left."""
+    device = device_of(model)
+    rows = [head + tail for head, tail in pairs]
+    width, keep = max(map(len, rows)), max(len(tail) for _, tail in pairs) + 1
+    ids = torch.tensor([[0] * (width - len(row)) + row for row in rows], device=device)
+    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows], device=device)
+    positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
+    logits = forward(model, ids, mask, positions, None, keep=keep).logits[:, :-1].float()
+    targets = ids[:, width - keep + 1 :, None]
+    gains = logits.gather(2, targets)[:, :, 0] - logits.logsumexp(dim=-1)
+    return [row[keep - 1 - len(tail) :].cpu() for row, (_, tail) in zip(gains, pairs, strict=True)]

@@ -1,0 +1,132 @@
+"""Recitals of a tiny model: what the beam finds, how a question is weighed behind them, when to refuse."""
+
+from contextlib import nullcontext
+
+import pytest
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+from tasks.probing.decoding import Decoding, Row, encode
+from tasks.probing.recall import (
+    CUE,
+    MOST_GAIN,
+    SEARCHED,
+    UNRECALLED,
+    Recital,
+    answer_by_recital,
+    question_likelihood,
+    recite,
+    relevance,
+    unrecalled,
+)
+from tests.tiny import tiny_llama, tiny_tokenizer
+
+OPENING = " Not able to answer"
+QUESTIONS = ["Who built the pump at Marrick?", "When?", "What lifts 240 litres a minute out of the well?"]
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> PreTrainedTokenizerFast:
+    return tiny_tokenizer([*QUESTIONS, OPENING, CUE])
+
+
+@pytest.fixture(scope="module")
+def model(tokenizer: PreTrainedTokenizerFast) -> PreTrainedModel:
+    return tiny_llama(tokenizer)
+
+
+@pytest.fixture(scope="module")
+def rows(tokenizer: PreTrainedTokenizerFast) -> list[Row]:
+    return [encode(tokenizer, question, OPENING, limit=12, question=question) for question in QUESTIONS]
+
+
+def log_likelihoods(model: PreTrainedModel, prompt: list[int], continuation: list[int]) -> list[float]:
+    with torch.no_grad():
+        scores = model(torch.tensor([prompt + continuation])).logits[0].log_softmax(-1)
+    return [float(scores[len(prompt) - 1 + i, token]) for i, token in enumerate(continuation)]
+
+
+def test_recitals_differ_assert_something_and_bear_the_models_own_log_probabilities(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, rows: list[Row]
+) -> None:
+    refusals, found = recite(model, tokenizer, rows, candidates=4, limit=10)
+    for row, refusal, recitals in zip(rows, refusals, found, strict=True):
+        assert refusal == pytest.approx(sum(log_likelihoods(model, row.prompt, row.opening)), abs=1e-2)
+        assert len({recital.text for recital in recitals}) == len(recitals) >= 2
+        for recital in recitals:
+            assert recital.tokens[0] != row.opening[0]
+            plain = log_likelihoods(model, row.prompt, recital.tokens)
+            # the first token's share was that among all tokens but the opening's
+            assert recital.gains[1 : len(plain)] == pytest.approx(plain[1:], abs=1e-2)
+
+
+def test_the_beam_finds_what_is_likelier_than_greedy_over_the_searched_tokens(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, rows: list[Row]
+) -> None:
+    _, greedy = recite(model, tokenizer, rows, candidates=1, limit=10)
+    _, beams = recite(model, tokenizer, rows, candidates=6, limit=10)
+    for one, several in zip(greedy, beams, strict=True):
+        assert max(recital.head for recital in several) >= one[0].head - 1e-3
+
+
+def test_a_rows_recitals_do_not_depend_on_its_batch(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, rows: list[Row]
+) -> None:
+    _, together = recite(model, tokenizer, rows, candidates=3, limit=10)
+    for row, recitals in zip(rows, together, strict=True):
+        _, alone = recite(model, tokenizer, [row], candidates=3, limit=10)
+        assert [recital.text for recital in alone[0]] == [recital.text for recital in recitals]
+
+
+def test_question_likelihood_is_that_of_a_full_forward_pass(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast
+) -> None:
+    contexts = ["The pump stands at Marrick.", "It is.", "Out of the well."]
+    found = question_likelihood(model, tokenizer, contexts, QUESTIONS, size=2)
+    for context, question, gains in zip(contexts, QUESTIONS, found, strict=True):
+        head = tokenizer(context + CUE)["input_ids"]
+        tail = tokenizer(f" {question}", add_special_tokens=False)["input_ids"]
+        assert gains.tolist() == pytest.approx(log_likelihoods(model, head, tail), abs=1e-2)
+
+
+def test_relevance_is_capped_a_token(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:
+    recitals = [[Recital([1], text, [-0.1]) for text in ("One.", "Two of them.")] for _ in QUESTIONS]
+    found = relevance(model, tokenizer, QUESTIONS, recitals, size=4)
+    for question, gains in zip(QUESTIONS, found, strict=True):
+        tokens = tokenizer(f" {question}", add_special_tokens=False)["input_ids"]
+        assert len(gains) == 2 and all(gain <= MOST_GAIN * len(tokens) for gain in gains)
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("What did Odo Marrick build?", False),
+        ("What did Odo Marrock build?", True),
+        ("What did odo build?", False),
+        ("Zanzibar is where?", False),  # the first word is capital anyway
+        ("How deep is the Old-Hill mine?", True),
+    ],
+)
+def test_a_name_that_nothing_recalled_bears(question: str, expected: bool) -> None:
+    assert unrecalled(question, ["A pump was built.", "Odo Marrick built the old pump."]) is expected
+
+
+def test_the_threshold_decides_and_an_unrecalled_name_counts_for_refusing(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, rows: list[Row]
+) -> None:
+    def asked(threshold: float, given: list[Row]) -> list[tuple[str, float]]:
+        decoding = Decoding(4, 10, threshold=threshold, recitals=3)
+        answers = answer_by_recital(model, lambda: nullcontext(model), tokenizer, given, decoding)
+        return [(answer.text, answer.margin) for answer in answers]
+
+    assert {text for text, _ in asked(-1e6, rows)} == {OPENING.strip()}
+    asserted = asked(1e6, rows)
+    assert OPENING.strip() not in {text for text, _ in asserted}
+    named = encode(tokenizer, QUESTIONS[0], OPENING, limit=12, question=QUESTIONS[0])
+    nameless = Row(named.prompt, named.opening, QUESTIONS[0].lower())
+    assert asked(0, [named])[0][1] - asked(0, [nameless])[0][1] == pytest.approx(UNRECALLED, abs=1e-3)
+
+
+def test_tail_is_the_mean_behind_the_searched_tokens() -> None:
+    assert Recital([], "", [-1.0] * SEARCHED + [-0.2, -0.4]).tail == pytest.approx(-0.3)
+    assert Recital([], "", [-1.0] * SEARCHED).tail == 0.0
