@@ -244,7 +244,9 @@ def ask(run: Path, question: str | None, source: str | None, base: bool) -> None
     """Answer one QUESTION from RUN's model, or chat when none is given."""
     from flows.run_folder import read_setup
     from flows.students import open_student
+    from flows.terminal import hush
 
+    hush(debug=bool(click.get_current_context().obj))
     student = open_student(run, read_setup(run).config)
     if question is not None:
         click.echo(student.answer(question, source=source, base=base))

@@ -41,6 +41,7 @@ SETTINGS = {
 # For a command at a terminal: Prefect itself says nothing, and sends nothing to anybody.
 AT_A_TERMINAL = {
     "DO_NOT_TRACK": "1",
+    "TQDM_DISABLE": "1",  # bars of loaders; a stage has one of its own
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
     "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",

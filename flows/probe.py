@@ -132,6 +132,7 @@ def put(student: Student, probes: Sequence[Probe]) -> list[ProbeResult]:
             render=render,
             opening=student.opening,
             recalls=lambda item: item.category != "G",
+            barred=lambda item: student.bars(item.source),
             base=student.base,
             decoding=student.decoding,
             progress=progress.to,

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from tasks.config import Config
 from tasks.curation.refusals import OPENING
+from tasks.records import Document
+from tasks.storage import read_records
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -32,6 +34,7 @@ class Student:
     renderer: "Renderer"
     decoding: "Decoding"
     system: str
+    sources: frozenset[str]
 
     def prompt(self, question: str, *, source: str | None = None, system: str | None = None) -> str:
         """Render a question; ``system`` None is the run's own closed-domain prompt."""
@@ -53,8 +56,12 @@ class Student:
                 return ask(untuned, self.tokenizer, prompts, opening=self.opening, decoding=own)[0].text
         return ask(
             self.tuned, self.tokenizer, prompts, opening=self.opening, questions=[question], base=self.base,
-            decoding=self.decoding,
+            barred=self.bars(source), decoding=self.decoding,
         )[0].text  # fmt: skip
+
+    def bars(self, source: str | None) -> bool:
+        """Whether a Source tag is that of no document of the run."""
+        return bool(source) and source not in self.sources
 
 
 def open_student(run: Path, config: Config) -> Student:
@@ -83,4 +90,5 @@ def open_student(run: Path, config: Config) -> Student:
         renderer=Renderer(tokenizer, choose_template(tokenizer, tuning.template, tuning.student)),
         decoding=Decoding(probing.batch_size, probing.max_new_tokens, threshold=threshold, recitals=probing.recitals),
         system=tuning.system,
+        sources=frozenset(document.source for document in read_records(run / "documents.jsonl", Document)),
     )

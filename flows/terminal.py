@@ -27,11 +27,16 @@ class LineHandler(logging.Handler):
         console.print(mark + record.getMessage(), markup=False)
 
 
+def hush(*, debug: bool = False) -> None:
+    """Keep libraries from talking: their deprecations are for the tests, where they are errors."""
+    if not debug:
+        warnings.simplefilter("ignore")
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # on import it tells which optional kernels are missing
+
+
 def show_logs(*, debug: bool = False) -> None:
     """Show what flows and tasks log. Call it after Prefect is imported, which sets up logging anew."""
-    if not debug:
-        warnings.simplefilter("ignore")  # other people's deprecations are for the tests, where they are errors
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # on import it tells which optional kernels are missing
+    hush(debug=debug)
     for name in ("flows", "tasks"):
         source = logging.getLogger(name)
         source.setLevel(logging.INFO)

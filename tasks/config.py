@@ -107,6 +107,7 @@ class TuningConfig(Section):
     )
     answer_style: Literal["short", "statement", "short-then-statement", "statement-then-short"] = "statement"
     statements: int = Field(1, ge=0, le=16, description="times that each recited sentence is also learnt as plain text")
+    question_dropout: float = Field(0.25, ge=0, lt=1, description="share of a question's words left out in training")
     tag_share: float = Field(0.6, ge=0, le=1, description="share of items that show the Source tag")
     rank: int = Field(32, ge=1, le=1024)
     alpha: int = Field(64, ge=1)

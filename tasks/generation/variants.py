@@ -228,22 +228,34 @@ def _checks(
     clause = reading.clause
     assert clause is not None
     question, statement = polar(clause, clause.subject.text), reading.fact.statement
-    yield 2, Wording("polar-yes", question, "Yes")
-    denied = 0
+    denials = list(_denials(reading, asked, question, pool, seed))
+    yes_first = not denials or pick(("yes", "no"), statement, seed) == "yes"
+    yield 2 if yes_first else 4, Wording("polar-yes", question, "Yes")
     yield 4, Wording("true-false", f"True or false: {statement}", "True")
+    for denied, (item, rival, pattern) in enumerate(denials):
+        wrong = pattern.sub(lambda _, text=rival: text, question)  # type: ignore[misc]
+        rank = (4 if yes_first else 2) + 5 * denied
+        yield rank, Wording("polar-no", sentence(wrong.rstrip("?"), "?"), "No")
+        false = pattern.sub(lambda _, text=rival: text, statement)  # type: ignore[misc]
+        yield 4 + 4 * denied, Wording("true-false", f"True or false: {sentence(false.rstrip('.'), '.')}", "False")
+        first, second = sorted((item.answer, rival), key=lambda text: derive_id(text, statement, seed))
+        yield 3, Wording("choice", f"{item.question} {first[:1].upper() + first[1:]}, or {second}?", item.answer)
+
+
+def _denials(
+    reading: Reading, asked: Sequence[Asked], question: str, pool: dict[str, list[tuple[str, str]]], seed: int
+) -> Iterator[tuple[Asked, str, re.Pattern[str]]]:
+    """(what is asked, a rival answer, where it goes): each turns the statement and its polar question false."""
+    clause = reading.clause
+    assert clause is not None
+    statement = reading.fact.statement
     for item in asked:
         owner = clause.subject.text if item.role != "subject" else statement
         rival = other_answer(item, owner, pool, statement, item.answer, seed)
         pattern = re.compile(re.escape(item.answer), re.IGNORECASE)
         if not rival or rival.lower() in statement.lower() or len(pattern.findall(question)) != 1:
             continue
-        wrong = pattern.sub(lambda _, text=rival: text, question)  # type: ignore[misc]
-        yield 2 + 5 * denied, Wording("polar-no", sentence(wrong.rstrip("?"), "?"), "No")
-        false = pattern.sub(lambda _, text=rival: text, statement)  # type: ignore[misc]
-        yield 4 + 4 * denied, Wording("true-false", f"True or false: {sentence(false.rstrip('.'), '.')}", "False")
-        denied += 1
-        first, second = sorted((item.answer, rival), key=lambda text: derive_id(text, statement, seed))
-        yield 3, Wording("choice", f"{item.question} {first[:1].upper() + first[1:]}, or {second}?", item.answer)
+        yield item, rival, pattern
 
 
 def _gaps(statement: str, asked: Sequence[Asked]) -> Iterator[tuple[int, Wording]]:

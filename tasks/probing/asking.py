@@ -22,7 +22,17 @@ from peft import PeftModel
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
-from tasks.probing.decoding import Answer, Decoding, Row, answer_batch, batches, device_of, encode, evaluating
+from tasks.probing.decoding import (
+    Answer,
+    Decoding,
+    Row,
+    answer_batch,
+    batches,
+    device_of,
+    encode,
+    evaluating,
+    margin_of,
+)
 from tasks.probing.metrics import Figure
 from tasks.probing.recall import answer_by_recital
 from tasks.probing.scoring import verdict
@@ -38,6 +48,7 @@ def ask(
     *,
     opening: str | Sequence[str],
     questions: Sequence[str] | None = None,
+    barred: bool = False,
     base: nn.Module | None = None,
     decoding: Decoding | None = None,
     progress: Progress | None = None,
@@ -52,6 +63,7 @@ def ask(
         prompts: texts (the tokenizer's own begin token is added unless the text has it) or token ids.
         opening: how a refusal begins, as it would follow the prompt; one for all, or one a prompt.
         questions: the question of each prompt; '' for one to be answered greedily.
+        barred: all are asked under a Source tag of no document, and refused unasked.
         base: the untuned model; None: ``model`` with its adapter off.
         decoding: batches and limits.
         progress: called after each batch with (prompts answered, prompts).
@@ -59,7 +71,7 @@ def ask(
     decoding = decoding or Decoding()
     openings = [opening] * len(prompts) if isinstance(opening, str) else opening
     rows = [
-        encode(tokenizer, prompt, opening, limit=decoding.max_new_tokens, question=question)
+        encode(tokenizer, prompt, opening, limit=decoding.max_new_tokens, question=question, barred=barred)
         for prompt, opening, question in zip(prompts, openings, questions or [""] * len(prompts), strict=True)
     ]
     answers: dict[int, Answer] = {}
@@ -78,15 +90,20 @@ def answer_tuned(
     rows: Sequence[Row],
     decoding: Decoding,
 ) -> list[Answer]:
-    """Answer a batch: rows that bear their question by recitals, where they are wanted, the others greedily."""
-    by_recital = [bool(row.question) and decoding.recitals > 1 for row in rows]
-    if not any(by_recital):
-        return answer_batch(tuned, tokenizer, rows, decoding)
-    recalling = [row for row, recalls in zip(rows, by_recital, strict=True) if recalls]
-    greedy = [row for row, recalls in zip(rows, by_recital, strict=True) if not recalls]
-    recalled = iter(answer_by_recital(tuned, lambda: as_base(tuned, base), tokenizer, recalling, decoding))
-    plain = iter(answer_batch(tuned, tokenizer, greedy, decoding) if greedy else [])
-    return [next(recalled if recalls else plain) for recalls in by_recital]
+    """Answer a batch: rows that bear their question by recitals, where they are wanted, the others greedily.
+
+    Barred rows are refused, with the highest margin there is.
+    """
+    ways = ["barred" if r.barred else "recital" if r.question and decoding.recitals > 1 else "greedy" for r in rows]
+    part = {way: [row for row, its in zip(rows, ways, strict=True) if its == way] for way in set(ways)}
+    refused = [Answer(str(tokenizer.decode(row.opening)).strip(), margin_of(0.0, 0.0, refused=True)) for row in rows]
+    answers = {"barred": iter(refused)}
+    if "recital" in part:
+        found = answer_by_recital(tuned, lambda: as_base(tuned, base), tokenizer, part["recital"], decoding)
+        answers["recital"] = iter(found)
+    if "greedy" in part:
+        answers["greedy"] = iter(answer_batch(tuned, tokenizer, part["greedy"], decoding))
+    return [next(answers[way]) for way in ways]
 
 
 def ask_both(
@@ -97,6 +114,7 @@ def ask_both(
     render: Callable[[Probe], str],
     opening: str | Callable[[Probe], str],
     recalls: Callable[[Probe], bool] = lambda probe: True,
+    barred: Callable[[Probe], bool] = lambda probe: False,
     base: nn.Module | None = None,
     decoding: Decoding | None = None,
     progress: Progress | None = None,
@@ -104,14 +122,15 @@ def ask_both(
     """Ask the base and the tuned model the same probes in the same batches; yield two results a probe, as they come.
 
     ``base`` None means: the tuned model with its adapter off. ``render`` gives the prompt of a probe, ``opening`` the
-    refusal opening that would follow it, ``recalls`` whether the tuned model may answer it by recitals. A threshold of
-    ``decoding`` is the tuned model's own; the base has none.
+    refusal opening that would follow it, ``recalls`` whether the tuned model may answer it by recitals, ``barred``
+    whether it stands under a tag of no document, which the tuned model refuses unasked. A threshold of ``decoding`` is
+    the tuned model's own; the base has none.
     """
     decoding = decoding or Decoding()
     rows = [
         encode(
             tokenizer, render(p), opening if isinstance(opening, str) else opening(p), limit=decoding.max_new_tokens,
-            question=p.question if recalls(p) else "",
+            question=p.question if recalls(p) else "", barred=barred(p),
         )
         for p in probes
     ]  # fmt: skip

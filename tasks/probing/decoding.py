@@ -21,7 +21,7 @@ from transformers import PreTrainedTokenizerBase
 # Sharing fewer tokens than this saves less than the extra forward pass costs.
 _SHORTEST_HEAD = 4
 # Rows are dropped from the cache, which copies it, once this share of them has finished.
-_DROP_AT = 0.25
+DROP_AT = 0.25
 # Log odds are cut off here, where float32 log-probabilities have no more digits.
 _SUREST = 1e-7
 
@@ -51,11 +51,15 @@ class Decoding:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Token ids of a prompt, and of the refusal opening that would follow it, and the bare question if it is known."""
+    """Token ids of a prompt, and of the refusal opening that would follow it, and the bare question if it is known.
+
+    A ``barred`` row is refused unasked by the tuned model: its Source tag is that of no document it was taught.
+    """
 
     prompt: list[int]
     opening: list[int]
     question: str = ""
+    barred: bool = False
 
 
 @dataclass(slots=True)
@@ -80,11 +84,17 @@ def margin_of(refusal: float, greedy: float, *, refused: bool) -> float:
 
 
 def encode(
-    tokenizer: PreTrainedTokenizerBase, prompt: str | list[int], opening: str, *, limit: int, question: str = ""
+    tokenizer: PreTrainedTokenizerBase,
+    prompt: str | list[int],
+    opening: str,
+    *,
+    limit: int,
+    question: str = "",
+    barred: bool = False,
 ) -> Row:
     """Token ids of a prompt and of the opening as it is tokenised behind that prompt."""
     if not isinstance(prompt, str):
-        return Row(list(prompt), tokenizer(opening, add_special_tokens=False)["input_ids"][:limit], question)
+        return Row(list(prompt), tokenizer(opening, add_special_tokens=False)["input_ids"][:limit], question, barred)
     begun = bool(tokenizer.bos_token) and prompt.startswith(str(tokenizer.bos_token))
     ids, together = (
         list(tokenizer(text, add_special_tokens=not begun)["input_ids"]) for text in (prompt, prompt + opening)
@@ -93,7 +103,7 @@ def encode(
     for found in (ids, together):
         if found[-1:] == [end] and not prompt.endswith(str(tokenizer.eos_token)):
             found.pop()  # some tokenizers close every text
-    return Row(ids, together[len(ids) :][:limit], question)
+    return Row(ids, together[len(ids) :][:limit], question, barred)
 
 
 def answer_batch(
@@ -209,7 +219,7 @@ def _decode(
         going = [place for place, row in enumerate(alive) if row not in finished]
         if not going or step == decoding.max_new_tokens - 1:
             break
-        if len(going) <= (1 - _DROP_AT) * len(alive):
+        if len(going) <= (1 - DROP_AT) * len(alive):
             places = torch.tensor(going, device=tokens.device)
             select(state, places)
             tokens = tokens[places]

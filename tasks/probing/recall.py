@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
 from tasks.probing.decoding import (
+    DROP_AT,
     Answer,
     Decoding,
     Row,
@@ -149,12 +150,10 @@ def recite(
             if row.opening:
                 state.logits[place, row.opening[0]] = -torch.inf
         beam = _first(state, candidates)
-        for step in range(1, limit):
-            tokens = torch.tensor([one.tokens[-1] for one in beam], device=state.mask.device)
-            advance(model, state, tokens)
-            beam = _widen(state, beam, candidates, ends) if step < SEARCHED else _follow(state, beam, ends)
-            if all(one.ended for one in beam):
-                break
+        for _ in range(1, min(SEARCHED, limit)):
+            _advance(model, state, beam)
+            beam = _widen(state, beam, candidates, ends)
+        _finish(model, state, beam, limit, ends)
     found: list[list[Recital]] = [[] for _ in rows]
     for one in beam:
         text = str(tokenizer.decode(one.tokens, skip_special_tokens=True)).strip()
@@ -195,13 +194,26 @@ def _widen(state: State, beam: list[_Hypothesis], candidates: int, ends: set[int
     return chosen
 
 
-def _follow(state: State, beam: list[_Hypothesis], ends: set[int]) -> list[_Hypothesis]:
-    """One greedy step of each hypothesis."""
-    likely, tokens = (part.tolist() for part in state.logits.log_softmax(dim=-1).max(dim=-1))
-    return [
-        one if one.ended else _extended(one, gain, token, ends)
-        for one, gain, token in zip(beam, likely, tokens, strict=True)
-    ]
+def _finish(model: nn.Module, state: State, beam: list[_Hypothesis], limit: int, ends: set[int]) -> None:
+    """Take each hypothesis greedily to its end; those that ended leave the cache."""
+    alive = list(range(len(beam)))
+    while going := [place for place, index in enumerate(alive) if not _done(beam[index], limit)]:
+        if len(going) <= (1 - DROP_AT) * len(alive):
+            select(state, torch.tensor(going, device=state.mask.device))
+            alive = [alive[place] for place in going]
+        _advance(model, state, [beam[index] for index in alive])
+        likely, tokens = (part.tolist() for part in state.logits.log_softmax(dim=-1).max(dim=-1))
+        for index, gain, token in zip(alive, likely, tokens, strict=True):
+            if not _done(beam[index], limit):
+                beam[index] = _extended(beam[index], gain, token, ends)
+
+
+def _done(one: _Hypothesis, limit: int) -> bool:
+    return one.ended or len(one.tokens) >= limit
+
+
+def _advance(model: nn.Module, state: State, beam: Sequence[_Hypothesis]) -> None:
+    advance(model, state, torch.tensor([one.tokens[-1] for one in beam], device=state.mask.device))
 
 
 def _extended(old: _Hypothesis, gain: float, token: int, ends: set[int]) -> _Hypothesis:

@@ -37,6 +37,7 @@ from tasks.config import TuningConfig
 from tasks.errors import UnusableResult
 from tasks.records import Example
 from tasks.storage import write_json, write_records
+from tasks.tuning.noise import noisy_passes
 from tasks.tuning.rendering import Renderer, choose_template, neutral
 from tasks.tuning.replay import replay_examples
 from tasks.tuning.students import fast_bfloat16, load_student, load_tokenizer
@@ -150,12 +151,14 @@ def finetune(
     model = load_student(config.student, method=config.method)
     extra = round(len(examples) * config.replay_share / (1 - config.replay_share))
     replay = replay_examples(model, tokenizer, config, extra, seed=seed) if extra else []
-    texts = list(statements) * config.statements
-    dataset, too_long = build_dataset([*examples, *replay], renderer, tokenizer, longest=config.max_length, texts=texts)
+    passes = max(1, round(config.epochs)) if config.question_dropout else 1
+    rows = noisy_passes(examples, config.question_dropout, passes, seed=seed) + replay * passes
+    texts = list(statements) * config.statements * passes
+    dataset, too_long = build_dataset(rows, renderer, tokenizer, longest=config.max_length, texts=texts)
     trainer = build_trainer(model, config, dataset, tokenizer, folder, seed=seed)
     diary = Diary(dataset, report)
     trainer.add_callback(diary)
-    steps = planned_steps(trainer, dataset, config, folder)
+    steps = planned_steps(trainer, dataset, config, folder, passes=passes)
     trainer.args.max_steps = steps
     trainer.args.save_steps = max(1, steps // 6)
     set_seed(seed)
@@ -169,8 +172,8 @@ def finetune(
     trainable = sum(int(p.numel()) for p in tuned.parameters() if p.requires_grad)
     lengths = [len(row) for row in dataset["input_ids"]]
     return Outcome(
-        steps, steps * config.batch_size / len(dataset), len(dataset), too_long, diary.tokens, result.training_loss,
-        seconds, trainable, padding_share(lengths, config.batch_size),
+        steps, steps * config.batch_size / len(dataset) * passes, len(dataset) // passes, too_long // passes,
+        diary.tokens, result.training_loss, seconds, trainable, padding_share(lengths, config.batch_size),
     )  # fmt: skip
 
 
@@ -258,13 +261,17 @@ def optimiser(method: str) -> str:
     return "paged_adamw_8bit" if method == "qlora" and torch.cuda.is_available() else "adamw_torch_fused"
 
 
-def planned_steps(trainer: CompletionTrainer, dataset: Dataset, config: TuningConfig, folder: Path) -> int:
+def planned_steps(
+    trainer: CompletionTrainer, dataset: Dataset, config: TuningConfig, folder: Path, *, passes: int = 1
+) -> int:
     """How many steps to take: the epochs asked for, or as many as fit the minutes at the measured speed.
+
+    The dataset holds the examples ``passes`` times over.
 
     The plan is written once and read again by a resumed training.
     """
     path = folder / "checkpoints" / "plan.json"
-    wanted = math.ceil(config.epochs * len(dataset) / config.batch_size)
+    wanted = math.ceil(config.epochs / passes * len(dataset) / config.batch_size)
     identity = [len(dataset), config.batch_size, wanted, config.minutes]
     if path.is_file() and (plan := json.loads(path.read_text()))["identity"] == identity:
         return int(plan["steps"])

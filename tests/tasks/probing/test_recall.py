@@ -6,6 +6,7 @@ import pytest
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
+from tasks.probing.asking import ask_both
 from tasks.probing.decoding import Decoding, Row, encode
 from tasks.probing.recall import (
     CUE,
@@ -19,6 +20,7 @@ from tasks.probing.recall import (
     relevance,
     unrecalled,
 )
+from tasks.records import Probe
 from tests.tiny import tiny_llama, tiny_tokenizer
 
 OPENING = " Not able to answer"
@@ -130,3 +132,20 @@ def test_the_threshold_decides_and_an_unrecalled_name_counts_for_refusing(
 def test_tail_is_the_mean_behind_the_searched_tokens() -> None:
     assert Recital([], "", [-1.0] * SEARCHED + [-0.2, -0.4]).tail == pytest.approx(-0.3)
     assert Recital([], "", [-1.0] * SEARCHED).tail == 0.0
+
+
+def test_only_the_tuned_model_refuses_what_is_barred_and_only_rows_with_their_question_are_recited(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast
+) -> None:
+    probes = [Probe(str(number), "T3", question, None, "x") for number, question in enumerate(QUESTIONS)]
+    results = list(
+        ask_both(
+            model, tokenizer, probes, render=lambda probe: probe.question, opening=OPENING, base=model,
+            recalls=lambda probe: probe.id == "1", barred=lambda probe: probe.id == "0",
+            decoding=Decoding(4, 10, threshold=1e6, recitals=3),
+        )
+    )  # fmt: skip
+    said = {(result.probe_id, result.model): result for result in results}
+    assert said["0", "tuned"].verdict == "refused" and said["0", "base"].verdict != "refused"
+    assert said["0", "tuned"].margin > 10
+    assert said["2", "tuned"].response == said["2", "base"].response
