@@ -5,6 +5,7 @@ Unknown names and values out of range are refused, never ignored.
 """
 
 import json
+from difflib import get_close_matches
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -116,7 +117,7 @@ class TuningConfig(Section):
     warmup: float = Field(0.05, ge=0, lt=1, description="share of the steps")
     schedule: str = Field("cosine", description="a scheduler name of transformers")
     epochs: float = Field(6.0, gt=0)
-    minutes: float = Field(5.5, gt=0, description="epochs are cut so that training fits, by the speed measured first")
+    minutes: float = Field(5.0, gt=0, description="epochs are cut so that training fits, by the speed measured first")
     batch_size: int = Field(8, ge=1)
     max_length: int = Field(256, ge=16, description="tokens; longer examples are rejected, never cut")
     replay_share: float = Field(0.06, ge=0, lt=1, description="general items from the base itself, against forgetting")
@@ -168,7 +169,9 @@ class Config(Section):
         except ValidationError as error:
             first = error.errors()[0]
             name = ".".join(str(part) for part in first["loc"])
-            raise UsageError(f"--set {name}={first['input']!r}: {first['msg']}; see `closedbook run --help`") from error
+            if first["type"] == "extra_forbidden":
+                raise UsageError(f"--set {name}: no such setting; {_nearest(name)}") from error
+            raise UsageError(f"--set {name}={first['input']!r}: {first['msg']}; see tasks/config.py") from error
 
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
@@ -176,8 +179,23 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "full": {
         "generation": {"samples_per_fact": 6, "rounds": 3, "budget_minutes": 12.0, "forms_per_fact": 24},
         "tuning": {"epochs": 12.0, "minutes": 38.0},
+        "probing": {"recitals": 12, "drawn": 24},
     },
 }
+
+
+def _nearest(name: str) -> str:
+    """'tuning.epoch' -> 'did you mean tuning.epochs?', or the names there are."""
+    settings = [name for name, field in Config.model_fields.items() if not _is_section(field.annotation)]
+    for section, field in Config.model_fields.items():
+        if _is_section(field.annotation):
+            settings += [f"{section}.{key}" for key in field.annotation.model_fields]  # type: ignore[union-attr]
+    close = get_close_matches(name, settings, n=1)
+    return f"did you mean {close[0]}?" if close else "the settings stand in tasks/config.py"
+
+
+def _is_section(annotation: object) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Section)
 
 
 def _assign(values: dict[str, Any], override: str) -> None:

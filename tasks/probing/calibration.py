@@ -17,6 +17,7 @@ from tasks.probing.asking import ask
 from tasks.probing.decoding import Decoding
 from tasks.probing.metrics import best_threshold
 from tasks.records import Example
+from tasks.tuning.noise import noisy_passes
 from tasks.tuning.rendering import Renderer
 
 FEWEST = 10
@@ -38,9 +39,17 @@ def calibrate(
     renderer: Renderer,
     examples: Sequence[Example],
     decoding: Decoding,
+    *,
     base: nn.Module | None = None,
+    dropout: float = 0.0,
+    seed: int = 0,
 ) -> Calibration:
-    """Choose the refusal threshold of a tuned model on validation examples; ``base`` as in ``ask``."""
+    """Choose the refusal threshold of a tuned model on validation examples; ``base`` as in ``ask``.
+
+    With ``dropout`` most questions are asked with that share of their words left out: people word questions as no rule
+    does, and a threshold fitted to rule-made wordings alone would refuse theirs.
+    """
+    examples = noisy_passes(examples, dropout, 1, seed=seed)
     prompts = [renderer.asked(item.prompt, source=item.source, system=item.system) for item in examples]
     opening = renderer.answer_opening(OPENING)
     whole = replace(decoding, threshold=None)

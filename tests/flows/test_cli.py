@@ -45,7 +45,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("run good.txt --preset huge", 2, "--preset huge: unknown; choose one of quick, full"),
         ("run good.txt --set tuning", 2, "--set tuning: not of the form"),
         ("run good.txt --set tuning.epochs=0", 2, "tuning.epochs=0"),
-        ("run good.txt --set tuning.epoch=3", 2, "tuning.epoch=3"),
+        ("run good.txt --set tuning.epoch=3", 2, "tuning.epoch: no such setting; did you mean tuning.epochs?"),
         ("run good.txt --set colour=blue", 2, "colour"),
         ("run good.txt --generator none --set generation.floor=-1", 2, "generation.floor=-1"),
         ("frob", 2, "No such command 'frob'"),
