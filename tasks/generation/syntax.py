@@ -12,6 +12,7 @@ their own; third-person pronouns are replaced by the latest noun phrase that agr
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Literal
@@ -260,6 +261,7 @@ class ClauseReader:
         self._sentence = (0, 0)
         self._reach = 0
         self._resolved = True
+        self._resolving: set[int] = set()
         self._whole = False
 
     def __iter__(self) -> Iterator["Segment"]:
@@ -308,10 +310,15 @@ class ClauseReader:
     def _word(self, token: Token) -> str:
         """One token's text: pronouns resolved, a sentence's first word in lower case unless it is a name."""
         lowered = token.lower_
+        if token.i in self._resolving:  # a pronoun inside the very phrase that it might stand for
+            self._resolved = False
+            return token.text
         if lowered in PRONOUNS and token.tag_ in ("PRP", "PRP$") and token.dep_ != "expl":
-            return self._resolve(token, lowered)
+            with self._resolving_of(token):
+                return self._resolve(token, lowered)
         if token.tag_ == "WP$" and not self._whole and (described := _described(token)) is not None:
-            return possessive(self._phrase(described, "mention", short=True).text)
+            with self._resolving_of(token):
+                return possessive(self._phrase(described, "mention", short=True).text)
         if token.tag_ in ("WDT", "WP") and (described := _described(token)) is not None and described.i < token.i:
             return token.text
         if token.i == 0 and token.text[:1].isupper() and self._common(token):
@@ -323,6 +330,14 @@ class ClauseReader:
         named = following is not None and following.text[:1].isupper() and token.pos_ not in CLOSED
         known = token.lower_ in self.context.lowercase or token.tag_[:3] != "NNP"
         return known and not named and token.ent_type_ != "PERSON"
+
+    @contextmanager
+    def _resolving_of(self, token: Token) -> Iterator[None]:
+        self._resolving.add(token.i)
+        try:
+            yield
+        finally:
+            self._resolving.remove(token.i)
 
     def _resolve(self, token: Token, lowered: str) -> str:
         owner = _governing_subject(token)
@@ -347,6 +362,8 @@ class ClauseReader:
             if other.dep_ not in wanted or other.pos_ not in ("NOUN", "PROPN") or _governor(other).i == governor.i:
                 continue
             if owner is not None and other.i == owner.i and token.dep_ != "poss":
+                continue
+            if any(up.i == other.i for up in token.ancestors):
                 continue
             phrase = self._phrase(other, "mention", short=True)
             if agrees(lowered, phrase):

@@ -1,5 +1,7 @@
 """What the clause reader sees: shared subjects, relative clauses, appositions, pronouns."""
 
+import pytest
+
 from tasks.corpus.sentences import split_sentences
 from tasks.generation.syntax import ClauseReader, possessive, tidy
 
@@ -66,3 +68,14 @@ def test_a_recital_repeats_the_sentence_with_its_pronouns_resolved() -> None:
 def test_tidy_and_possessive() -> None:
     assert tidy(" a ,  b , , c ") == "a, b, c"
     assert possessive("the boys") == "the boys'" and possessive("Ada") == "Ada's"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "While the speed at which kilns cool is constant there are draughts that alter it one way or another.",
+        "There are draughts that alter it, and a kiln that has it burns them.",
+    ],
+)
+def test_a_pronoun_never_stands_for_the_phrase_that_holds_it(text: str) -> None:
+    assert all("alter draughts" not in statement for statement in statements(text))
