@@ -117,7 +117,9 @@ class TuningConfig(Section):
     warmup: float = Field(0.05, ge=0, lt=1, description="share of the steps")
     schedule: str = Field("cosine", description="a scheduler name of transformers")
     epochs: float = Field(6.0, gt=0)
-    minutes: float = Field(6.5, gt=0, description="epochs are cut so that training fits, by the speed measured first")
+    minutes: float = Field(
+        6.5, gt=0, description="training ends here at the latest, its schedule stretched to end with it"
+    )
     batch_size: int = Field(8, ge=1)
     max_length: int = Field(256, ge=16, description="tokens; longer examples are rejected, never cut")
     replay_share: float = Field(0.06, ge=0, lt=1, description="general items from the base itself, against forgetting")

@@ -4,12 +4,10 @@
 
 The loss is on the completion only (the answer and the end token). Batches hold examples of like length, so that few
 positions are padding. On a CPU with bfloat16 in hardware, matrix products run in it (twice as fast here, bench/).
-The number of steps is fixed before training starts, from the epochs asked for and the measured time of a step, and
-kept beside the checkpoints, so that a resumed training ends where the uninterrupted one would.
+Training ends with its epochs or its minutes (pace.py); one that is killed goes on from its last checkpoint.
 """
 
 import ctypes
-import json
 import math
 import resource
 import time
@@ -22,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from datasets import Dataset
 from peft import LoraConfig, PeftModel
+from torch.optim.lr_scheduler import LambdaLR
 from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -36,17 +35,15 @@ from trl import SFTConfig, SFTTrainer
 from tasks.config import TuningConfig
 from tasks.errors import UnusableResult
 from tasks.records import Example
-from tasks.storage import write_json, write_records
+from tasks.storage import write_records
 from tasks.tuning.noise import noisy_passes
+from tasks.tuning.pace import Pace
 from tasks.tuning.rendering import Renderer, choose_template, neutral
 from tasks.tuning.replay import replay_examples
 from tasks.tuning.students import fast_bfloat16, load_student, load_tokenizer
 
 IGNORED = -100
 """Label of positions that bear no loss (PyTorch's cross entropy leaves them out)."""
-CALIBRATION_STEPS = 5
-OVERHEAD = 1.25
-"""Time of a step in training over that of its forward and backward pass alone: 1.2 to 1.35 measured on 2 cores."""
 LOG_EVERY = 10
 MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1
 """Names of mallopt's parameters in glibc's malloc.h."""
@@ -158,11 +155,9 @@ def finetune(
     texts = list(statements) * config.statements * passes
     dataset, too_long = build_dataset(rows, renderer, tokenizer, longest=config.max_length, texts=texts)
     trainer = build_trainer(model, config, dataset, tokenizer, folder, seed=seed)
-    diary = Diary(dataset, report)
+    diary = Diary(dataset, trainer.pace, report)
     trainer.add_callback(diary)
-    steps = planned_steps(trainer, dataset, config, folder, passes=passes)
-    trainer.args.max_steps = steps
-    trainer.args.save_steps = max(1, steps // 6)
+    trainer.args.max_steps = math.ceil(config.epochs / passes * len(dataset) / config.batch_size)
     set_seed(seed)
     started = time.monotonic()
     result = trainer.train(resume_from_checkpoint=latest_checkpoint(folder))
@@ -172,6 +167,7 @@ def finetune(
     tokenizer.save_pretrained(str(folder / "adapter"))
     write_records(folder / "training.jsonl", diary.rows)
     trainable = sum(int(p.numel()) for p in tuned.parameters() if p.requires_grad)
+    steps = trainer.state.global_step
     lengths = [len(row) for row in dataset["input_ids"]]
     return Outcome(
         steps, steps * config.batch_size / len(dataset) * passes, len(dataset) // passes, too_long // passes,
@@ -201,13 +197,13 @@ def build_trainer(
         lr_scheduler_type=config.schedule, warmup_steps=config.warmup, weight_decay=config.weight_decay,
         max_grad_norm=1.0, adam_beta2=0.99, num_train_epochs=config.epochs, optim=optimiser(config.method),
         train_sampling_strategy="group_by_length", logging_steps=LOG_EVERY, logging_first_step=True,
-        save_strategy="steps", save_total_limit=1, report_to=config.report_to, disable_tqdm=True,
+        save_strategy="no", save_total_limit=1, report_to=config.report_to, disable_tqdm=True,
         use_cpu=not cuda, bf16=fast_bfloat16(), activation_checkpointing=config.activation_checkpointing,
         dataloader_num_workers=0, dataset_num_proc=None, dataloader_pin_memory=cuda,
     )  # fmt: skip
     trainer = CompletionTrainer(
         model=model, args=arguments, train_dataset=dataset, processing_class=tokenizer,
-        peft_config=None if config.method == "full" else adapter,
+        peft_config=None if config.method == "full" else adapter, pace=Pace(60 * config.minutes),
     )  # fmt: skip
     trainer.remove_callback(_printer())
     return trainer
@@ -217,8 +213,21 @@ class CompletionTrainer(SFTTrainer):
     """SFTTrainer, with the vocabulary head computed on a CPU where a label stands and nowhere else.
 
     SFTTrainer's own head saves a GPU's memory: it computes the logits in tiles, twice, and multiplies in float32. On
-    a CPU that took more than half of a step (bench/results/tuning.md).
+    a CPU that took more than half of a step (bench/results/tuning.md). The learning rate follows ``pace``.
     """
+
+    def __init__(self, *, pace: Pace, **arguments: Any) -> None:
+        self.pace = pace
+        super().__init__(callbacks=[pace], **arguments)
+
+    def create_scheduler(
+        self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
+    ) -> torch.optim.lr_scheduler.LRScheduler:
+        """The configured schedule, over the steps or the minutes, whichever end first."""
+        scheduler = super().create_scheduler(num_training_steps, optimizer)
+        if isinstance(scheduler, LambdaLR):
+            self.pace.follow(scheduler, num_training_steps)
+        return scheduler
 
     def compute_loss(
         self,
@@ -263,44 +272,6 @@ def optimiser(method: str) -> str:
     return "paged_adamw_8bit" if method == "qlora" and torch.cuda.is_available() else "adamw_torch_fused"
 
 
-def planned_steps(
-    trainer: CompletionTrainer, dataset: Dataset, config: TuningConfig, folder: Path, *, passes: int = 1
-) -> int:
-    """How many steps to take: the epochs asked for, or as many as fit the minutes at the measured speed.
-
-    The dataset holds the examples ``passes`` times over.
-
-    The plan is written once and read again by a resumed training.
-    """
-    path = folder / "checkpoints" / "plan.json"
-    wanted = math.ceil(config.epochs / passes * len(dataset) / config.batch_size)
-    identity = [len(dataset), config.batch_size, wanted, config.minutes]
-    if path.is_file() and (plan := json.loads(path.read_text()))["identity"] == identity:
-        return int(plan["steps"])
-    seconds = seconds_per_step(trainer, dataset, config.batch_size)
-    steps = max(1, min(wanted, int(config.minutes * 60 / seconds)))
-    write_json(path, {"identity": identity, "seconds_per_step": seconds, "steps": steps})
-    return steps
-
-
-def seconds_per_step(trainer: CompletionTrainer, dataset: Dataset, batch_size: int) -> float:
-    """Mean time of a step over short, middling and long batches; no weight is changed."""
-    order = sorted(range(len(dataset)), key=lambda index: len(dataset[index]["input_ids"]))
-    model: Any = trainer.model
-    model.train()
-    trainer.current_gradient_accumulation_steps = 1  # what the training loop sets before its first step
-    times = []
-    for place in (0, *range(1, 2 * CALIBRATION_STEPS, 2)):  # the first only warms up
-        start = min(place * len(order) // (2 * CALIBRATION_STEPS), max(0, len(order) - batch_size))
-        rows = [dataset[index] for index in order[start : start + batch_size]]
-        batch = trainer.data_collator([{"input_ids": row["input_ids"], "labels": row["labels"]} for row in rows])
-        started = time.monotonic()
-        trainer.training_step(model, dict(batch))  # type: ignore[no-untyped-call]
-        times.append(time.monotonic() - started)
-    model.zero_grad(set_to_none=True)
-    return OVERHEAD * sum(times[1:]) / len(times[1:])
-
-
 def latest_checkpoint(folder: Path) -> str | None:
     """The newest complete checkpoint of an interrupted training, or None."""
     found = [path for path in (folder / "checkpoints").glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
@@ -318,10 +289,11 @@ def padding_share(lengths: Sequence[int], batch_size: int) -> float:
 class Diary(TrainerCallback):
     """Turns the trainer's logs into rows: loss, learning rate, gradient norm, speed and memory."""
 
-    def __init__(self, dataset: Dataset, report: Callable[[Step], None] | None) -> None:
+    def __init__(self, dataset: Dataset, pace: Pace, report: Callable[[Step], None] | None) -> None:
         self.rows: list[dict[str, Any]] = []
         self.tokens = 0
         self._mean = sum(len(row) for row in dataset["input_ids"]) / len(dataset)
+        self._pace = pace
         self._report = report
         self._started = time.monotonic()
         self._last = (self._started, 0)
@@ -349,8 +321,9 @@ class Diary(TrainerCallback):
         self._last = (now, state.global_step)
         tokens = (state.global_step - before) * args.per_device_train_batch_size * self._mean
         self.tokens += int(tokens)
+        steps = round(state.global_step / self._pace.progress)
         step = Step(
-            state.global_step, state.max_steps, float(logs["loss"]), float(logs.get("learning_rate", 0.0)),
+            state.global_step, steps, float(logs["loss"]), float(logs.get("learning_rate", 0.0)),
             float(logs.get("grad_norm", 0.0)), round(tokens / max(now - then, 1e-6), 1), round(peak_memory_mb(), 1),
             round(now - self._started, 2),
         )  # fmt: skip

@@ -9,6 +9,7 @@ from transformers import PreTrainedTokenizerFast
 
 from tasks.config import TuningConfig
 from tasks.records import Example, derive_id
+from tasks.tuning import sft
 from tasks.tuning.rendering import Renderer
 from tasks.tuning.sft import IGNORED, build_dataset, encode, encode_text, finetune, latest_checkpoint, padding_share
 from tasks.tuning.students import load_student, load_tuned
@@ -88,6 +89,17 @@ def test_training_lowers_the_loss(student: str, tmp_path: Path) -> None:
     config = tuning(student, epochs=20.0, learning_rate=1e-2)
     finetune(EXAMPLES, config, tmp_path, seed=1, report=lambda step: seen.append(step.loss))
     assert seen[-1] < 0.9 * seen[0]
+
+
+def test_a_training_out_of_time_ends_with_its_learning_rate_run_down(
+    student: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sft, "LOG_EVERY", 1)
+    rates: list[float] = []
+    config = tuning(student, epochs=10_000.0, minutes=0.03, question_dropout=0.0)
+    outcome = finetune(EXAMPLES, config, tmp_path, seed=1, report=lambda step: rates.append(step.learning_rate))
+    assert 0 < outcome.steps < 30_000 and outcome.seconds < 30
+    assert rates[-1] < 0.5 * max(rates)
 
 
 def test_a_killed_training_goes_on_from_its_checkpoint_and_ends_the_same(student: str, tmp_path: Path) -> None:
