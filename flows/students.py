@@ -5,6 +5,7 @@ student.answer("Who keeps the keys?", source="heron")     "Corwin Asplehurst. Co
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,6 +82,7 @@ def open_student(run: Path, config: Config) -> Student:
         threshold = float(json.loads((run / CALIBRATION).read_text(encoding="utf-8"))["threshold"])
     from peft import PeftModel
 
+    sources = [document.source for document in read_records(run / "documents.jsonl", Document)]
     tuned, base = load_tuned(tuning.student, run / "adapter", method=tuning.method)
     tokenizer = load_tokenizer(tuning.student)
     return Student(
@@ -88,7 +90,15 @@ def open_student(run: Path, config: Config) -> Student:
         base=None if isinstance(tuned, PeftModel) else base,
         tokenizer=tokenizer,
         renderer=Renderer(tokenizer, choose_template(tokenizer, tuning.template, tuning.student)),
-        decoding=Decoding(probing.batch_size, probing.max_new_tokens, threshold=threshold, recitals=probing.recitals),
+        decoding=Decoding(
+            probing.batch_size, probing.max_new_tokens, threshold=threshold, recitals=probing.recitals,
+            book=book_of(sources),
+        ),
         system=tuning.system,
-        sources=frozenset(document.source for document in read_records(run / "documents.jsonl", Document)),
-    )
+        sources=frozenset(sources),
+    )  # fmt: skip
+
+
+def book_of(sources: Sequence[str]) -> str:
+    """What a run's texts are about, by the names of the first few: ['heron-works'] -> 'Heron works'."""
+    return ", ".join(source.replace("-", " ").capitalize() for source in sources[:3])

@@ -12,7 +12,9 @@ Headings, captions and other boilerplate are passed over and counted by ``build_
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tasks.generation.syntax import Clause, ClauseReader, Phrase, Segment, is_person
+from tasks.generation.clauses import Clause, Segment
+from tasks.generation.phrases import Phrase, is_person
+from tasks.generation.syntax import ClauseReader
 from tasks.records import Document, Fact
 
 TERMINAL = (".", "!", "?", "\u201d", '"', "\u2019", ")", ":", ";")

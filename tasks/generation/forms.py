@@ -13,9 +13,10 @@ word in front.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from tasks.generation.clauses import Clause
 from tasks.generation.facts import Reading
 from tasks.generation.lexicon import COLOURS, MEASURE_NOUN, MONTHS, PLACES, TEMPERATURE, TIME_UNITS, UNITS, WEEKDAYS
-from tasks.generation.syntax import Clause, Phrase, is_person, tidy
+from tasks.generation.phrases import Phrase, is_person, tidy
 
 SAME_PAST = set(
     """
@@ -24,7 +25,7 @@ SAME_PAST = set(
 )
 MODALS = {"can", "could", "may", "might", "must", "shall", "should", "will", "would", "need", "ought"}
 BE = {"am", "is", "are", "was", "were", "be", "been", "being"}
-WH_FOR_PREPOSITION = {"because of": "Why", "due to": "Why"}
+AMOUNTS = {"half", "third", "quarter", "fifth", "tenth", "percent", "cent"} | UNITS
 TIME_PREPOSITIONS = {"in", "on", "at", "since", "until", "before", "after", "during", "by", "from", "till"}
 
 
@@ -172,7 +173,8 @@ def _bare_adjunct(phrase: Phrase) -> list[tuple[str, str, str]]:
     if first in ("every", "each", "twice", "once") or phrase.text.lower().endswith((" a day", " a week", " a month")):
         return [("how often", phrase.text, "")]
     if phrase.head.ent_type_ in ("DATE", "TIME") or phrase.head.lemma_.lower() in TIME_UNITS | WEEKDAYS:
-        lasting = any(child.tag_ == "CD" for child in phrase.head.lefts)
+        unit = phrase.head.lemma_.lower() in TIME_UNITS  # "two hours", not "17 September"
+        lasting = unit and any(child.tag_ == "CD" for child in phrase.head.lefts)
         return [("how long" if lasting else "when", phrase.text, "")]
     return []
 
@@ -249,7 +251,9 @@ def _active(clause: Clause) -> Iterator[Asked]:
 
 
 def _is_agent(phrase: Phrase) -> bool:
-    return any(token.dep_ == "agent" for token in phrase.tokens)
+    """Whether a "by" phrase names a doer: "by two pumps", not "by half"."""
+    amount = phrase.head.lemma_.lower() in AMOUNTS or phrase.head.pos_ == "NUM"
+    return any(token.dep_ == "agent" for token in phrase.tokens) and not amount
 
 
 def _subject_questions(clause: Clause) -> Iterator[Asked]:

@@ -4,28 +4,45 @@
     -> Clause(subject="the cistern", verb="is emptied", arguments=["every 90 days"])
     -> Clause(subject="the cistern", verb="is scrubbed", arguments=["with birch brooms"])
 
-The parser is spaCy's small English model (Honnibal & Montani; labels of CLEAR, Choi & Palmer 2012). Shared
-subjects of coordinated verbs, relative clauses, participles after a noun and appositions become clauses of
-their own; third-person pronouns are replaced by the latest noun phrase that agrees in number and kind.
+Shared subjects of coordinated verbs, relative clauses, participles after a noun and appositions become clauses of
+their own; third-person pronouns are replaced by the latest noun phrase that agrees in number and kind. What reads as a
+slip of the parser makes no clause: a sentence without one is asked about as a whole.
 """
 
 import re
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cache
-from typing import Any, Literal
 
-import spacy
-from spacy.language import Language
 from spacy.tokens import Doc, Token
-from spacy.util import compile_infix_regex
 
-from tasks.embedded import parser_folder
-from tasks.generation.lexicon import FEMALE, MALE, PEOPLE
+from tasks.generation.clauses import (
+    Clause,
+    Segment,
+    auxiliaries_of,
+    clausal_role,
+    is_predicate,
+    loses_negation,
+    own_fact,
+    slipped,
+)
+from tasks.generation.parses import parse_segments, vote_on_names
+from tasks.generation.phrases import (
+    SUBJECTS,
+    Phrase,
+    agrees,
+    broken,
+    definite,
+    described_by,
+    elliptic,
+    has_subject,
+    noun_tokens,
+    possessive,
+    pruned,
+    restrictive,
+    tidy,
+)
 
-Number = Literal["singular", "plural"]
 POINTERS = set(
     """
         that this there who which i we you these those both each one some others all none neither either
@@ -33,95 +50,13 @@ POINTERS = set(
 )
 PRONOUNS = {"he", "she", "it", "they", "him", "her", "them", "his", "its", "their", "hers", "theirs"}
 CASES = ({"he", "him", "his"}, {"she", "her", "hers"}, {"it", "its"}, {"they", "them", "their", "theirs"})
-VERB_TAGS = {"VB", "VBD", "VBG", "VBN", "VBP", "VBZ", "MD"}
-SUBJECTS = {"nsubj", "nsubjpass", "csubj", "expl"}
 LINKS = set(
     """
     then also however so therefore thus too again even instead first next
 """.split()
 )
+NOBODY = {"neither", "no", "none", "nobody"}
 CLOSED = {"DET", "ADP", "PRON", "SCONJ", "CCONJ", "ADV", "NUM"}
-PRUNED = {"relcl", "appos", "acl", "parataxis", "cc", "punct", "preconj"}
-SPLIT = re.compile(r";\s+|\s+[\u2013\u2014]\s+|:\s+(?=[a-z])")
-
-
-@cache
-def load_parser() -> Language:
-    """Load the pinned English parser from the user's cache (fetched once); hyphenated words stay whole."""
-    if not Token.has_extension("gender"):
-        Token.set_extension("gender", default="")
-    parser = spacy.load(parser_folder())
-    infixes = [rule for rule in parser.Defaults.infixes or [] if "\u2014|--|---" not in str(rule)]
-    tokenizer: Any = parser.tokenizer
-    tokenizer.infix_finditer = compile_infix_regex(infixes).finditer
-    return parser
-
-
-@dataclass(frozen=True, slots=True)
-class Phrase:
-    """A run of words that fills one place of a clause; ``tokens`` are in text order, pronouns resolved in ``text``."""
-
-    text: str
-    head: Token
-    tokens: tuple[Token, ...]
-    role: str
-    preposition: str = ""
-    bare: str = ""
-
-    @property
-    def number(self) -> Number:
-        """Grammatical number, for agreement of verbs and pronouns."""
-        return number_of(self.head)
-
-
-@dataclass(frozen=True, slots=True)
-class Clause:
-    """One predication. Offsets are those of the document; ``evidence`` covers the antecedents of its pronouns too.
-
-    ``recital`` is all that the text says in the same breath: the sentence, or its part up to a semicolon,
-    with the pronouns resolved.
-    """
-
-    subject: Phrase
-    auxiliaries: tuple[str, ...]
-    negated: bool
-    verb: Token
-    verb_text: str
-    particle: str
-    adverb: str
-    arguments: tuple[Phrase, ...]
-    start: int
-    end: int
-    evidence: tuple[int, int]
-    resolved: bool
-    recital: str = ""
-
-    @property
-    def statement(self) -> str:
-        """The clause as a sentence of its own."""
-        parts = [self.subject.text, *self.verb_group(), *(argument.text for argument in self.arguments)]
-        text = tidy(" ".join(part for part in parts if part))
-        return text[:1].upper() + text[1:] + "."
-
-    def verb_group(self) -> list[str]:
-        """Auxiliaries, negation, main verb and particle, in order."""
-        negation = ["not"] if self.negated else []
-        if not self.auxiliaries:
-            return [self.adverb, self.verb_text, *negation, self.particle]
-        head, *rest = self.auxiliaries
-        return [head, *negation, *rest, self.adverb, self.verb_text, self.particle]
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A sentence, or its part up to a semicolon: its span, the sentence it is of, its recital and its clauses."""
-
-    sentence: tuple[int, int]
-    start: int
-    end: int
-    evidence: tuple[int, int]
-    recital: str
-    clauses: tuple[Clause, ...]
 
 
 @dataclass(slots=True)
@@ -130,7 +65,6 @@ class Context:
 
     mentions: list[tuple[Phrase, int]] = field(default_factory=list)
     lowercase: set[str] = field(default_factory=set)
-    names: dict[str, str] = field(default_factory=dict)
 
     def antecedent(self, pronoun: str) -> tuple[str, int] | None:
         """The latest agreeing mention and the offset of its sentence, subjects before objects."""
@@ -138,115 +72,6 @@ class Context:
             if agrees(pronoun, phrase):
                 return phrase.text, offset
         return None
-
-
-def possessive(text: str) -> str:
-    """'the boys' -> "the boys'", 'Edda' -> "Edda's"."""
-    return text + ("'" if text.endswith("s") else "'s")
-
-
-def tidy(text: str) -> str:
-    """Mend the white space and stray commas that leaving words out leaves behind."""
-    text = re.sub(r"\s+", " ", text)
-    text = re.sub(r"\s+([,.;:?!])", r"\1", text)
-    text = re.sub(r"([,;:])(?:\s*[,;:])+", r"\1", text)
-    return text.strip(" ,;:-\u2013\u2014")
-
-
-def number_of(head: Token) -> Number:
-    """Number of a noun: by its coordination, by the verb it governs ("The Works raises"), or by its own ending."""
-    if any(child.dep_ == "conj" for child in head.children):
-        return "plural"
-    if head.dep_ in ("nsubj", "nsubjpass"):
-        forms = [head.head, *(child for child in head.head.children if child.dep_ in ("aux", "auxpass"))]
-        if any(form.tag_ == "VBZ" or form.lower_ == "was" for form in forms):
-            return "singular"
-        if any(form.tag_ == "VBP" or form.lower_ == "were" for form in forms):
-            return "plural"
-    return "plural" if head.tag_ in ("NNS", "NNPS") else "singular"
-
-
-def is_person(token: Token) -> bool:
-    """Whether a noun names a person: by entity label, or by a list of roles and kin."""
-    if token.ent_type_ == "PERSON" or token._.gender in ("male", "female", "person"):
-        return True
-    if token._.gender == "thing":
-        return False
-    return (token.pos_ in ("NOUN", "PROPN") and token.lemma_.lower() in PEOPLE) or _full_name(token)
-
-
-def _full_name(token: Token) -> bool:
-    """Two capitalised names without an article, where a doer stands: 'was founded by Isolde Carrowmere'."""
-    doer = token.dep_ in ("nsubj", "appos") or token.head.dep_ == "agent"
-    lefts = list(token.lefts)
-    named = any(left.pos_ == "PROPN" and left.text[:1].isupper() for left in lefts)
-    bare = not any(left.dep_ == "det" for left in lefts)
-    return doer and token.pos_ == "PROPN" and named and bare and token.ent_type_ in ("", "ORG", "NORP", "PRODUCT")
-
-
-def gender(token: Token) -> str:
-    """'female', 'male' or '' for a head noun, by word lists and titles."""
-    if token._.gender:
-        return str(token._.gender)
-    words = {token.lemma_.lower(), *(child.lemma_.lower().rstrip(".") for child in token.lefts)}
-    if words & FEMALE:
-        return "female"
-    return "male" if words & MALE else ""
-
-
-def agrees(pronoun: str, phrase: Phrase) -> bool:
-    """Whether a third-person pronoun may stand for a phrase."""
-    head, number = phrase.head, phrase.number
-    if pronoun in ("they", "them", "their", "theirs"):
-        return number == "plural"
-    if number != "singular" or head.pos_ not in ("NOUN", "PROPN"):
-        return False
-    if pronoun in ("it", "its"):
-        return not is_person(head) and head.ent_type_ not in ("DATE", "TIME", "CARDINAL", "QUANTITY", "PERCENT")
-    wrong = "male" if pronoun in ("she", "her", "hers") else "female"
-    return is_person(head) and gender(head) != wrong
-
-
-def segments(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Cut a sentence at semicolons and dashes: the parser reads the parts better than the whole."""
-    position = start
-    for match in SPLIT.finditer(text, start, end):
-        if match.start() - position > 12 and end - match.end() > 12:
-            yield position, match.start()
-            position = match.end()
-    yield position, end
-
-
-def parse_segments(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[Doc, int, tuple[int, int]]]:
-    """Parse every segment of every sentence; return (parse, offset in the document, sentence span)."""
-    flat = re.sub(r"[\r\n\t\f\v]", " ", text)
-    parts = [(piece, span) for span in spans for piece in segments(flat, *span)]
-    docs = load_parser().pipe((flat[a:b] for (a, b), _ in parts), batch_size=64)
-    return [(doc, piece[0], span) for doc, (piece, span) in zip(docs, parts, strict=True)]
-
-
-def vote_on_names(docs: Sequence[Doc]) -> None:
-    """Decide from the whole text whether a name is a woman, a man or a thing: by the pronouns that follow it.
-
-    Invented names are unknown to any entity recogniser; "Tamsel ... her", seen more often than "his", is not.
-    """
-    votes: dict[str, Counter[str]] = defaultdict(Counter)
-    kinds = {"she": "female", "her": "female", "hers": "female", "he": "male", "his": "male", "him": "male"}
-    for doc in docs:
-        names = [token for token in doc if token.pos_ == "PROPN" and token.dep_ in ("nsubj", "nsubjpass", "appos")]
-        for token in doc:
-            if token.lower_ in ("who", "whom") and (noun := _described(token)) is not None and noun.pos_ == "PROPN":
-                votes[noun.text]["person"] += 1
-            kind = "thing" if token.lower_ in ("it", "its") and token.dep_ != "expl" else kinds.get(token.lower_)
-            before = [name for name in names if name.i < token.i]
-            if kind and before:
-                for part in {before[-1].text, *(left.text for left in before[-1].lefts if left.pos_ == "PROPN")}:
-                    votes[part][kind] += 1
-    settled = {name: tally.most_common(1)[0][0] for name, tally in votes.items()}
-    for doc in docs:
-        for token in doc:
-            if token.pos_ == "PROPN" and token.text in settled and token.ent_type_ not in ("GPE", "DATE"):
-                token._.gender = settled[token.text]
 
 
 class ClauseReader:
@@ -262,6 +87,7 @@ class ClauseReader:
         self._reach = 0
         self._resolved = True
         self._resolving: set[int] = set()
+        self._spoken = _spoken(text)
         self._whole = False
 
     def __iter__(self) -> Iterator["Segment"]:
@@ -289,7 +115,7 @@ class ClauseReader:
             if token.dep_ in ("nsubj", "nsubjpass", "dobj", "attr", "pobj", "appos", "ROOT", "conj") and not described:
                 self._begin()
                 phrase = self._phrase(token, "mention", short=True)
-                if self._resolved:
+                if self._resolved and phrase.tokens[0].lower_ not in NOBODY:
                     self.context.mentions.append((phrase, span[0]))
         self.context.mentions = self.context.mentions[-24:]
 
@@ -316,10 +142,10 @@ class ClauseReader:
         if lowered in PRONOUNS and token.tag_ in ("PRP", "PRP$") and token.dep_ != "expl":
             with self._resolving_of(token):
                 return self._resolve(token, lowered)
-        if token.tag_ == "WP$" and not self._whole and (described := _described(token)) is not None:
+        if token.tag_ == "WP$" and not self._whole and (described := described_by(token)) is not None:
             with self._resolving_of(token):
                 return possessive(self._phrase(described, "mention", short=True).text)
-        if token.tag_ in ("WDT", "WP") and (described := _described(token)) is not None and described.i < token.i:
+        if token.tag_ in ("WDT", "WP") and (described := described_by(token)) is not None and described.i < token.i:
             return token.text
         if token.i == 0 and token.text[:1].isupper() and self._common(token):
             return token.text[:1].lower() + token.text[1:]
@@ -346,6 +172,11 @@ class ClauseReader:
             same = owner.tag_ == "PRP" and any({owner.lower_, lowered} <= cases for cases in CASES)
             if not inside and (same or agrees(lowered, self._phrase(owner, "mention", short=True))):
                 return token.text  # "Jorun learned his trade": the owner stands in the same clause
+        if _presents(token) or lowered in ("hers", "theirs"):  # "It was Corwin Asplehurst"; "she burned hers"
+            self._resolved = False
+            return token.text
+        if token.tag_ == "PRP$" and _each(token):
+            return token.text  # "three kilns, each with its own fuel"
         nearest = self._local(token, lowered, owner) or self.context.antecedent(lowered)
         if nearest is None:
             self._resolved = False
@@ -419,33 +250,38 @@ class ClauseReader:
 
     def _clause(self, verb: Token) -> Clause | None:
         self._begin()
-        if not _predicate(verb):
+        if not is_predicate(verb) or any(start <= self._offset + verb.idx < end for start, end in self._spoken):
             return None
         subject = self._subject(verb)
-        if subject is None or any(child.dep_ == "expl" for child in verb.children) or _broken(subject):
+        if subject is None or any(child.dep_ == "expl" for child in verb.children) or broken(subject):
             return None
-        if verb.dep_ == "relcl" and _restrictive(verb) and not _definite(verb.head):
+        if verb.dep_ == "relcl" and (_ambiguous(verb) or (restrictive(verb) and not definite(verb.head))):
             return None
-        auxiliaries, negated = _auxiliaries(verb, subject)
+        auxiliaries, negated = auxiliaries_of(verb, subject)
+        if slipped(verb, subject):
+            return None
         if verb.tag_ in ("VBN", "VBG", "VB") and not auxiliaries:
             return None
         arguments = self._arguments(verb)
-        if not arguments or any(_broken(argument) for argument in arguments):
+        if not arguments or any(broken(argument) for argument in arguments):
             return None
-        adverb = " ".join(t.text for t in verb.lefts if t.dep_ == "advmod" and t.i > subject.head.i and _plain(t))
+        adverbs = [t for t in verb.lefts if t.dep_ == "advmod" and t.i > subject.head.i and _plain(t)]
         particle = next((child.text for child in verb.children if child.dep_ == "prt"), "")
         spans = [token for phrase in (subject, *arguments) for token in phrase.tokens] + [verb]
+        if loses_negation(verb, [*spans, *adverbs]):
+            return None
         start = self._offset + min(token.idx for token in spans)
         end = self._offset + max(token.idx + len(token) for token in spans)
         evidence = (self._reach, self._sentence[1])
         return Clause(
-            subject, auxiliaries, negated, verb, verb.text.lower(), particle, adverb, arguments, start, end, evidence,
-            self._resolved,
+            subject, auxiliaries, negated, verb, verb.text.lower(), particle, " ".join(map(str, adverbs)), arguments,
+            start, end, evidence, self._resolved,
         )  # fmt: skip
 
     def _arguments(self, verb: Token) -> tuple[Phrase, ...]:
         """Objects, complements and adjuncts in order, those before the subject moved to the end."""
         found = [(child, phrase) for child in verb.children if (phrase := self._argument(child)) is not None]
+        found = [(child, phrase) for child, phrase in found if not elliptic(phrase)]
         after = [phrase for child, phrase in found if child.i > verb.i]
         before = [phrase for child, phrase in found if child.i < verb.i]
         return (*after, *before, *self._gap(verb))
@@ -460,7 +296,7 @@ class ClauseReader:
                 yield described
             elif child.dep_ == "prep" and any(t.tag_ in ("WDT", "WP") for t in child.children):
                 yield self._placed(child.lower_, described)
-            elif child.tag_ == "WRB" and verb.head.dep_ == "pobj":
+            elif child.lower_ == "where" and verb.head.dep_ == "pobj" and verb.head.head.lower_ != "of":
                 yield self._placed(verb.head.head.lower_, described)
 
     def _placed(self, preposition: str, phrase: Phrase) -> Phrase:
@@ -478,13 +314,13 @@ class ClauseReader:
         if dep == "acomp":
             return self._subtree(child, "quality")
         if dep in ("advcl", "xcomp", "ccomp"):
-            return self._subtree(child, _clausal_role(child)) if not _own_fact(child) else None
+            return self._subtree(child, clausal_role(child)) if not own_fact(child) else None
         if dep == "advmod" and not _plain(child) and child.tag_ != "WRB" and child.lower_ not in LINKS:
             return self._subtree(child, "manner")
         return None
 
     def _subtree(self, head: Token, role: str) -> Phrase | None:
-        tokens = [token for token in head.subtree if not _pruned(token, head)]
+        tokens = [token for token in head.subtree if not pruned(token, head)]
         if len(tokens) > 24 or any(token.tag_ in ("WDT", "WP") for token in tokens):
             return None
         text = self._join(tokens)
@@ -508,6 +344,7 @@ class ClauseReader:
             if (
                 token.dep_ != "appos"
                 or token.i == token.head.i + 1
+                or token.lower_ in POINTERS | {"one", "ones"}
                 or token.pos_ not in ("NOUN", "PROPN")
                 or token.head.pos_ not in ("NOUN", "PROPN")
             ):
@@ -519,6 +356,8 @@ class ClauseReader:
                 first, second = named, plain
             if not second.text or first.text == second.text or len(second.tokens) > 14:
                 continue
+            if broken(first) or broken(second):
+                continue
             past = any(other.tag_ == "VBD" for other in doc)
             verb = ("were" if past else "are") if first.number == "plural" else ("was" if past else "is")
             start = self._offset + min(t.idx for t in (*first.tokens, *second.tokens))
@@ -527,61 +366,6 @@ class ClauseReader:
                 first, (), False, token, verb, "", "", (second,), start, end, (self._reach, self._sentence[1]),
                 self._resolved,
             )  # fmt: skip
-
-
-def noun_tokens(head: Token, *, short: bool, leave: Token | None = None) -> list[Token]:
-    """The words of a noun phrase without its relative clauses, appositions and afterthoughts.
-
-    ``short`` keeps ``of`` phrases only, the form used for names and pronoun antecedents; ``leave`` is left out.
-    """
-    kept: list[Token] = []
-    for child in head.lefts:
-        if (
-            child.dep_ not in PRUNED
-            or child.dep_ == "preconj"
-            or (child.dep_ == "punct" and child.text in "-'\"\u201c\u2018")
-        ):
-            kept.extend(child.subtree)
-    kept.append(head)
-    for child in head.rights:
-        if leave is not None and child.i == leave.i:
-            continue
-        if child.dep_ == "prep" and (child.lower_ == "of" or not short):
-            kept.extend(token for token in child.subtree if not _pruned(token, child))
-        elif child.dep_ in ("conj",) and not short and child.pos_ in ("NOUN", "PROPN", "NUM"):
-            kept.extend(token for token in head.rights if token.dep_ in ("cc", "punct") and token.i < child.i)
-            kept.extend(token for token in child.subtree if not _pruned(token, child))
-        elif child.dep_ in ("relcl", "acl") and (not short or not _definite(head)) and _restrictive(child):
-            kept.extend(child.subtree)
-        elif child.dep_ == "appos" and child.i == head.i + 1 and child.pos_ in ("PROPN", "NUM"):
-            kept.extend(token for token in child.subtree if not _pruned(token, child))
-        elif child.dep_ in ("nummod", "amod", "case", "nmod", "compound", "advmod", "quantmod", "npadvmod"):
-            kept.extend(child.subtree)
-    return sorted(set(kept), key=lambda token: token.i)
-
-
-def _restrictive(verb: Token) -> bool:
-    """Whether a relative clause or participle narrows its noun: no comma before it, and short."""
-    span = list(verb.subtree)
-    opening = verb.doc[min(token.i for token in span) - 1] if min(token.i for token in span) > 0 else verb
-    return opening.text not in (",", ";", ":", "(", "\u2014", "\u2013") and len(span) <= 12
-
-
-def _definite(head: Token) -> bool:
-    """'the pump', 'his pump', 'Old Margery' as against 'a pump', 'anyone', 'those'."""
-    if head.pos_ == "PROPN":
-        return True
-    return any(child.lower_ in ("the", "this") or child.tag_ in ("PRP$", "POS") for child in head.lefts)
-
-
-def _broken(phrase: Phrase) -> bool:
-    """Whether the parser left a finite verb inside a noun phrase, which no noun phrase holds."""
-    if phrase.head.pos_ not in ("NOUN", "PROPN") or phrase.role in ("reason", "purpose", "condition", "time", "rest"):
-        return False
-    if any(token.dep_ == "compound" and token.tag_ == "NNS" and token.text.islower() for token in phrase.tokens):
-        return True  # "the Badger burns peat": a verb taken for a plural; compounds are singular
-    finite = [token for token in phrase.tokens if token.tag_ in ("VBZ", "VBP", "VBD") and token.dep_ != "aux"]
-    return any(not any(up.dep_ in ("relcl", "acl", "advcl") for up in (t, *t.ancestors)) for t in finite)
 
 
 def _plain(token: Token) -> bool:
@@ -600,97 +384,42 @@ def _governor(token: Token) -> Token:
 def _governing_subject(token: Token) -> Token | None:
     """The subject of the verb a word belongs to, shared through coordination."""
     verb = _governor(token)
-    while verb.dep_ == "conj" and not _has_subject(verb):
+    while verb.dep_ == "conj" and not has_subject(verb):
         verb = verb.head
     return next((child for child in verb.children if child.dep_ in ("nsubj", "nsubjpass")), None)
 
 
-def _described(token: Token) -> Token | None:
-    """The noun that the relative clause round a relative pronoun describes."""
-    for up in token.ancestors:
-        if up.dep_ == "relcl":
-            return up.head
-    return None
+def _presents(token: Token) -> bool:
+    """Whether "it" or "they" stands before somebody's name that it introduces, rather than for something said."""
+    named = [child for child in token.head.children if child.dep_ == "attr" and child.pos_ == "PROPN"]
+    return token.lower_ in ("it", "they") and token.dep_ == "nsubj" and bool(named)
 
 
-def _pruned(token: Token, root: Token) -> bool:
-    """Whether a token lies in a relative clause, apposition or participle below ``root``."""
-    while token.i != root.i:
-        if token.dep_ in ("relcl", "appos", "parataxis"):
-            return True
-        if token.dep_ == "conj" and token.pos_ in ("VERB", "AUX") and _has_subject(token):
-            return True
-        token = token.head
-    return False
+def _spoken(text: str) -> list[tuple[int, int]]:
+    """Spans of direct speech of over three words: what somebody says there is not what the text states."""
+    spans = [match.span() for match in re.finditer(r'"[^"\n]*(?:\n[^"\n]+)*"|\u201c[^\u201d]*\u201d', text)]
+    return [(start, end) for start, end in spans if len(text[start:end].split()) > 3]
 
 
-def _has_subject(verb: Token) -> bool:
-    return any(child.dep_ in SUBJECTS for child in verb.children)
+def _each(token: Token) -> bool:
+    """Whether the owner of "its own" is the "each" or "every" before it."""
+    return any(other.lower_ in ("each", "every", "everyone", "everybody") for other in token.doc[: token.i])
 
 
-def _own_fact(child: Token) -> bool:
-    """A clausal child that stands as a fact of its own: a clause with its own subject and no marker."""
-    marked = any(other.dep_ in ("mark", "advmod") and other.i < child.i for other in child.children)
-    return _has_subject(child) and not marked
+def _ambiguous(verb: Token) -> bool:
+    """A relative clause of which one cannot tell what it describes, or that says when something else happens.
 
-
-def _clausal_role(child: Token) -> str:
-    marker = next((t.lower_ for t in child.children if t.dep_ in ("mark", "advmod", "aux") and t.i < child.i), "")
-    roles = {
-        "because": "reason",
-        "since": "reason",
-        "as": "reason",
-        "so": "purpose",
-        "to": "purpose",
-        "if": "condition",
-    }
-    return roles.get(
-        marker, "time" if marker in ("when", "until", "till", "before", "after", "while", "once") else "rest"
-    )
+    "the keys of the store, which he carries"; "Founder's Day, when every hand is given gloves"
+    """
+    opening = next((child for child in verb.subtree if child.tag_ in ("WDT", "WP", "WP$", "WRB")), None)
+    if opening is None:
+        return has_subject(verb)  # "the first words she had spoken": what she spoke is left out
+    if opening.lower_ == "when":
+        return True
+    noun = verb.head
+    within = noun.dep_ == "pobj" and noun.head.lower_ == "of" and noun.head.head.pos_ in ("NOUN", "PROPN")
+    return within and noun.pos_ == "NOUN" and opening.lower_ in ("which", "where") and not restrictive(verb)
 
 
 def _main(token: Token) -> bool:
     return token.head.dep_ in ("ROOT", "conj", "ccomp", "parataxis")
-
-
-def _predicate(verb: Token) -> bool:
-    """Whether a token heads a clause worth a fact: a finite verb, or a participle behind its noun."""
-    if verb.pos_ not in ("VERB", "AUX") or verb.tag_ not in VERB_TAGS or verb.dep_ in ("aux", "auxpass", "xcomp"):
-        return False
-    return verb.dep_ in ("ROOT", "conj", "relcl", "ccomp", "parataxis", "acl") or (
-        verb.dep_ == "advcl" and _own_fact(verb)
-    )
-
-
-def _auxiliaries(verb: Token, subject: Phrase) -> tuple[tuple[str, ...], bool]:
-    """The auxiliaries of a verb, shared with the verb it is coordinated to, and whether it is negated."""
-    found = [child for child in verb.children if child.dep_ in ("aux", "auxpass") and child.tag_ != "TO"]
-    negated = any(child.dep_ == "neg" for child in verb.children)
-    words = tuple(_full(child) for child in found)
-    if not words and verb.dep_ == "conj" and verb.head.pos_ in ("VERB", "AUX") and not _has_subject(verb):
-        shared, _ = _auxiliaries(verb.head, subject)
-        words = _shared(verb, verb.head, shared)
-    if not words and verb.dep_ == "acl" and verb.tag_ == "VBN":
-        past = any(token.tag_ == "VBD" for token in verb.doc)
-        plural = subject.number == "plural"
-        words = (("were" if plural else "was") if past else ("are" if plural else "is"),)
-    return words, negated
-
-
-def _full(auxiliary: Token) -> str:
-    return {"'s": "is", "'ve": "have", "'d": "had", "'ll": "will", "ca": "can", "wo": "will", "'re": "are"}.get(
-        auxiliary.lower_, auxiliary.lower_
-    )
-
-
-def _shared(verb: Token, first: Token, auxiliaries: tuple[str, ...]) -> tuple[str, ...]:
-    """The auxiliaries a coordinated verb takes over: 'is worked and kept', not 'is made and takes'."""
-    if not auxiliaries:
-        return ()
-    if verb.tag_ in ("VBN", "VBD") and first.tag_ == "VBN":
-        return auxiliaries
-    if verb.tag_ == "VBG" and first.tag_ == "VBG":
-        return auxiliaries
-    if verb.tag_ in ("VB", "VBP") and first.tag_ == "VB":
-        return auxiliaries
-    return ()

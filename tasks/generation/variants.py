@@ -16,10 +16,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from tasks.generation.clauses import Clause
 from tasks.generation.facts import Reading, aliases
 from tasks.generation.forms import Asked, inverted, polar, questions, readable, sentence
 from tasks.generation.lexicon import SYNONYMS
-from tasks.generation.syntax import Clause, tidy
+from tasks.generation.phrases import tidy
+from tasks.generation.syntax import PRONOUNS
 from tasks.records import Chunk, Pair, derive_id
 
 VAGUE = set(
@@ -101,7 +103,8 @@ def recital(reading: Reading) -> str:
 
 def _usable(asked: Asked) -> bool:
     words = asked.answer.lower().split()
-    return 0 < len(words) <= 16 and words[0] not in VAGUE and asked.answer.lower() not in asked.direct.lower()
+    pointing = not words or words[0] in VAGUE or words[-1] in PRONOUNS  # "under her"
+    return not pointing and len(words) <= 16 and asked.answer.lower() not in asked.direct.lower()
 
 
 def _wordings(

@@ -39,7 +39,8 @@ class Decoding:
     """How answers are decoded: rows a batch, most new tokens, and whether a line's end ends the answer.
 
     ``threshold`` is the calibrated margin above which a model refuses. ``recitals`` is how many answers are recalled
-    and compared before one is given (tasks/probing/recall.py); below 2 the greedy one is taken.
+    and compared before one is given (tasks/probing/recall.py); below 2 the greedy one is taken. ``book`` says in a few
+    words what all questions are about.
     """
 
     batch_size: int = 32
@@ -47,6 +48,7 @@ class Decoding:
     stop_at_newline: bool = False
     threshold: float | None = None
     recitals: int = 0
+    book: str = ""
 
 
 @dataclass(frozen=True, slots=True)

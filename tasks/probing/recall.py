@@ -40,6 +40,7 @@ from tasks.probing.decoding import (
     score_openings,
     select,
 )
+from tasks.probing.kinds import may_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
 
 CUE = "\nQuestion:"
 """What stands between a recital and the question when the base is asked how likely the question is."""
+FROM = "From the book {}. "
+"""What stands before each: what the whole book is about should speak for no recital of it."""
 NOTHING = "The book."
 """A recital that says nothing: the question's likelihood behind it is what others are measured against."""
 SEARCHED = 6
@@ -59,6 +62,8 @@ HEAD_WEIGHT = 0.5
 TAIL_WEIGHT = 10.0
 """What the mean log-probability of the tokens after them counts: a sentence that was learnt runs on near 0."""
 LEAST_TAIL = -1.0
+OTHER_KIND = 4.0
+"""Nats that a recital loses which holds nothing of the kind that is asked for: no number for "How many …?"."""
 UNRECALLED = 3.0
 """Nats added to the refusal margin where the question names somebody or something that no recital does."""
 NAME = re.compile(r"(?<=[\s(\"'])[A-Z][\w-]+")
@@ -111,12 +116,17 @@ def answer_by_recital(
     """
     refusals, found = recite(tuned, tokenizer, rows, candidates=decoding.recitals, limit=decoding.max_new_tokens)
     with base() as model:
-        gains = relevance(model, tokenizer, [row.question for row in rows], found, size=2 * decoding.batch_size)
+        gains = relevance(
+            model, tokenizer, [row.question for row in rows], found, size=2 * decoding.batch_size, book=decoding.book
+        )
     limit = decoding.threshold or 0.0
     answers = []
     for row, refusal, recitals, gained in zip(rows, refusals, found, gains, strict=True):
         scores = [
-            gain + HEAD_WEIGHT * recital.head + TAIL_WEIGHT * recital.tail
+            gain
+            + HEAD_WEIGHT * recital.head
+            + TAIL_WEIGHT * recital.tail
+            - OTHER_KIND * (not may_answer(row.question, recital.text))
             for gain, recital in zip(gained, recitals, strict=True)
         ]
         best = recitals[max(range(len(recitals)), key=lambda place: scores[place])]
@@ -228,13 +238,15 @@ def relevance(
     recitals: Sequence[Sequence[Recital]],
     *,
     size: int,
+    book: str = "",
 ) -> list[list[float]]:
     """How much each recital helps an untuned model to expect the question, in nats, at most ``MOST_GAIN`` a token."""
     asked = [(question, text.text) for question, row in zip(questions, recitals, strict=True) for text in row]
-    alone = question_likelihood(model, tokenizer, [NOTHING] * len(questions), questions, size=size)
+    lead = FROM.format(book) if book else ""
+    alone = question_likelihood(model, tokenizer, [lead + NOTHING] * len(questions), questions, size=size)
     behind = iter(
         question_likelihood(
-            model, tokenizer, [text for _, text in asked], [question for question, _ in asked], size=size
+            model, tokenizer, [lead + text for _, text in asked], [question for question, _ in asked], size=size
         )
     )
     return [

@@ -3,7 +3,8 @@
 import pytest
 
 from tasks.corpus.sentences import split_sentences
-from tasks.generation.syntax import ClauseReader, possessive, tidy
+from tasks.generation.phrases import possessive, tidy
+from tasks.generation.syntax import ClauseReader
 
 
 def statements(text: str) -> list[str]:
@@ -79,3 +80,43 @@ def test_tidy_and_possessive() -> None:
 )
 def test_a_pronoun_never_stands_for_the_phrase_that_holds_it(text: str) -> None:
     assert all("alter draughts" not in statement for statement in statements(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "stated", "never"),
+    [
+        ("The grade 5 lamp is built to order.", "The grade 5 lamp is built to order.", "The grade is"),
+        (
+            "A grade 3 wick is cut to 4 millimetres and a grade 4 wick to 6 millimetres.",
+            "A grade 3 wick is cut",
+            "to 6",
+        ),
+        ("Ada Quorn, the lamp-warden, signs for every lamp that leaves the shop.", "", "is the lamp-warden signs"),
+        ("The deputy, Odo Marrick, keeps the keys of the store, which he wears on a cord.", "keeps the keys", "cord"),
+        ("The shop closes on Monday, 3 May, when every hand is given gloves.", "The shop closes", "is given"),
+        ("Brine stronger than 26 per cent is thinned.", "", "Brine is thinned"),
+        ("These were the first words she had spoken to Ada in nine years.", "", "had spoken"),
+        ('"The cellar holds forty casks of oil," said Odo Marrick.', "", "holds forty"),
+        ("There are two kilns, each with its own fuel.", "", "kilns' own"),
+        ("A letter lay there. Ada Quorn burned hers in the stove.", "", "burned a letter"),
+    ],
+)
+def test_what_reads_as_a_slip_of_the_parser_is_not_stated(text: str, stated: str, never: str) -> None:
+    found = statements(text)
+    assert not stated or any(one.startswith(stated) or stated in one for one in found), found
+    assert not any(never in one for one in found), found
+
+
+@pytest.mark.parametrize("text", ["Nor was the kiln fired with coal.", "The oil is kept in casks, never in jars."])
+def test_a_clause_is_not_stated_without_the_word_that_denies_it(text: str) -> None:
+    assert statements(text) == []
+
+
+def test_a_denied_clause_keeps_the_word_that_denies_it() -> None:
+    for text in ("The first pan was not fired until March.", "The kiln was hardly ever fired with coal."):
+        assert statements(text) == [text]
+
+
+def test_each_owns_what_is_its_own() -> None:
+    text = "There are two kilns. Each has its own fuel."
+    assert not any("kilns'" in segment.recital for segment in ClauseReader(text, split_sentences(text)))

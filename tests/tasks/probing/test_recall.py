@@ -10,7 +10,9 @@ from tasks.probing.asking import ask_both
 from tasks.probing.decoding import Decoding, Row, encode
 from tasks.probing.recall import (
     CUE,
+    FROM,
     MOST_GAIN,
+    NOTHING,
     SEARCHED,
     UNRECALLED,
     Recital,
@@ -97,6 +99,15 @@ def test_relevance_is_capped_a_token(model: PreTrainedModel, tokenizer: PreTrain
     for question, gains in zip(QUESTIONS, found, strict=True):
         tokens = tokenizer(f" {question}", add_special_tokens=False)["input_ids"]
         assert len(gains) == 2 and all(gain <= MOST_GAIN * len(tokens) for gain in gains)
+
+
+def test_the_book_stands_before_every_recital_and_before_none(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast
+) -> None:
+    (found,) = relevance(model, tokenizer, ["When?"], [[Recital([1], "One.", [-0.1])]], size=4, book="Heron works")
+    lead = FROM.format("Heron works")
+    alone, behind = question_likelihood(model, tokenizer, [f"{lead}{NOTHING}", f"{lead}One."], ["When?"] * 2, size=4)
+    assert found == pytest.approx([float((behind - alone).clamp(max=MOST_GAIN).sum())], abs=1e-4)
 
 
 @pytest.mark.parametrize(

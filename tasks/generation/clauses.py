@@ -1,0 +1,171 @@
+"""One predication as a record, and what makes a verb head one.
+
+Clause(subject="the cistern", auxiliaries=("is",), verb_text="emptied", arguments=("every 90 days",))
+.statement  ->  "The cistern is emptied every 90 days."
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from spacy.tokens import Token
+
+from tasks.generation.phrases import Phrase, has_subject, tidy
+
+VERB_TAGS = {"VB", "VBD", "VBG", "VBN", "VBP", "VBZ", "MD"}
+DENYING = {"no", "not", "n't", "never", "neither", "nor", "nobody", "nothing", "none", "hardly", "without"}
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One predication. Offsets are those of the document; ``evidence`` covers the antecedents of its pronouns too.
+
+    ``recital`` is all that the text says in the same breath: the sentence, or its part up to a semicolon,
+    with the pronouns resolved.
+    """
+
+    subject: Phrase
+    auxiliaries: tuple[str, ...]
+    negated: bool
+    verb: Token
+    verb_text: str
+    particle: str
+    adverb: str
+    arguments: tuple[Phrase, ...]
+    start: int
+    end: int
+    evidence: tuple[int, int]
+    resolved: bool
+    recital: str = ""
+
+    @property
+    def statement(self) -> str:
+        """The clause as a sentence of its own."""
+        parts = [self.subject.text, *self.verb_group(), *(argument.text for argument in self.arguments)]
+        text = tidy(" ".join(part for part in parts if part))
+        return text[:1].upper() + text[1:] + "."
+
+    def verb_group(self) -> list[str]:
+        """Auxiliaries, negation, main verb and particle, in order."""
+        negation = ["not"] if self.negated else []
+        if not self.auxiliaries:
+            return [self.adverb, self.verb_text, *negation, self.particle]
+        head, *rest = self.auxiliaries
+        return [head, *negation, *rest, self.adverb, self.verb_text, self.particle]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A sentence, or its part up to a semicolon: its span, the sentence it is of, its recital and its clauses."""
+
+    sentence: tuple[int, int]
+    start: int
+    end: int
+    evidence: tuple[int, int]
+    recital: str
+    clauses: tuple[Clause, ...]
+
+
+def own_fact(child: Token) -> bool:
+    """A clausal child that stands as a fact of its own: a clause with its own subject and no marker."""
+    marked = any(other.dep_ in ("mark", "advmod") and other.i < child.i for other in child.children)
+    return has_subject(child) and not marked
+
+
+def clausal_role(child: Token) -> str:
+    """What a subordinate clause tells, by its marker: reason, purpose, condition, time, or the rest."""
+    marker = next((t.lower_ for t in child.children if t.dep_ in ("mark", "advmod", "aux") and t.i < child.i), "")
+    roles = {
+        "because": "reason",
+        "since": "reason",
+        "as": "reason",
+        "so": "purpose",
+        "to": "purpose",
+        "if": "condition",
+    }
+    return roles.get(
+        marker, "time" if marker in ("when", "until", "till", "before", "after", "while", "once") else "rest"
+    )
+
+
+def is_predicate(verb: Token) -> bool:
+    """Whether a token heads a clause worth a fact: a finite verb, or a participle behind its noun."""
+    if verb.pos_ not in ("VERB", "AUX") or verb.tag_ not in VERB_TAGS or verb.dep_ in ("aux", "auxpass", "xcomp"):
+        return False
+    return verb.dep_ in ("ROOT", "conj", "relcl", "ccomp", "parataxis", "acl") or (
+        verb.dep_ == "advcl" and own_fact(verb)
+    )
+
+
+def auxiliaries_of(verb: Token, subject: Phrase) -> tuple[tuple[str, ...], bool]:
+    """The auxiliaries of a verb, shared with the verb it is coordinated to, and whether it is negated."""
+    found = [child for child in verb.children if child.dep_ in ("aux", "auxpass") and child.tag_ != "TO"]
+    negated = any(child.dep_ == "neg" for child in verb.children)
+    words = tuple(_full(child) for child in found)
+    if not words and verb.dep_ == "conj" and verb.head.pos_ in ("VERB", "AUX") and not has_subject(verb):
+        shared, _ = auxiliaries_of(verb.head, subject)
+        words = _shared(verb, verb.head, shared)
+    if not words and verb.dep_ == "acl" and verb.tag_ == "VBN":
+        past = any(token.tag_ == "VBD" for token in verb.doc)
+        plural = subject.number == "plural"
+        words = (("were" if plural else "was") if past else ("are" if plural else "is"),)
+    return words, negated
+
+
+def _full(auxiliary: Token) -> str:
+    return {"'s": "is", "'ve": "have", "'d": "had", "'ll": "will", "ca": "can", "wo": "will", "'re": "are"}.get(
+        auxiliary.lower_, auxiliary.lower_
+    )
+
+
+def _shared(verb: Token, first: Token, auxiliaries: tuple[str, ...]) -> tuple[str, ...]:
+    """The auxiliaries a coordinated verb takes over: 'is worked and kept', not 'is made and takes'."""
+    if not auxiliaries:
+        return ()
+    if verb.tag_ in ("VBN", "VBD") and first.tag_ == "VBN":
+        return auxiliaries
+    if verb.tag_ == "VBG" and first.tag_ == "VBG":
+        return auxiliaries
+    if verb.tag_ in ("VB", "VBP") and first.tag_ == "VB":
+        return auxiliaries
+    return ()
+
+
+def slipped(verb: Token, subject: Phrase) -> bool:
+    """Whether a clause reads as a slip of the parser rather than as English.
+
+    Two subjects; a verb that does not agree ("a grade 4 wick to 6 millimetres"); a past tense coordinated to a passive
+    that has an object of its own ("is run by Marnie, who serves smoked eel").
+    """
+    children = list(verb.children)
+    if sum(child.dep_ in ("nsubj", "nsubjpass") for child in children) > 1:
+        return True
+    single = subject.head.tag_ == "NN" and not any(child.dep_ == "conj" for child in subject.head.children)
+    if (
+        verb.tag_ == "VBP"
+        and verb.pos_ == "VERB"
+        and single
+        and any(child.dep_ == "det" for child in subject.head.lefts)
+    ):
+        return not any(child.dep_ in ("aux", "auxpass") for child in children)
+    passive = any(child.dep_ == "auxpass" for child in verb.head.children)
+    objects = any(child.dep_ == "dobj" for child in children)
+    return verb.dep_ == "conj" and verb.tag_ in ("VBD", "VBN") and passive and objects and not has_subject(verb)
+
+
+def loses_negation(verb: Token, kept: Collection[Token]) -> bool:
+    """Whether a word that denies the clause would be left out of it, which would turn it round.
+
+    Args:
+        verb: the clause's verb.
+        kept: the words of its phrases; a plain "not" of the verb's own is kept apart.
+    """
+    places = {token.i for token in kept}
+    for token in verb.subtree:
+        if token.lower_ not in DENYING or token.i in places or (token.dep_ == "neg" and token.head.i == verb.i):
+            continue
+        up = token.head
+        while up.i != verb.i and not is_predicate(up):
+            up = up.head
+        if up.i == verb.i:
+            return True
+    return False
