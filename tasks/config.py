@@ -53,7 +53,7 @@ class GenerationConfig(Section):
     batch_size: int = Field(64, ge=1, le=1024, description="prompts a batch; the unit that resume never repeats")
     budget_minutes: float = Field(2.0, gt=0, description="generation stops topping up after this many minutes")
     budget_tokens: int = Field(2_000_000, ge=1, description="… or after this many generated tokens")
-    forms_per_fact: int = Field(3, ge=1, le=64, description="rule-made forms kept for one fact at most")
+    forms_per_fact: int = Field(4, ge=1, le=64, description="rule-made forms kept for one fact at most")
     kinds: tuple[Literal["rewrite", "question", "free"], ...] = Field(
         ("rewrite", "free"), description="what the model is asked for; a strong model is good at all three"
     )

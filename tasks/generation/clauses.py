@@ -73,6 +73,8 @@ def own_fact(child: Token) -> bool:
 
 def clausal_role(child: Token) -> str:
     """What a subordinate clause tells, by its marker: reason, purpose, condition, time, or the rest."""
+    if child.dep_ == "xcomp":
+        return "rest"  # "begins to fall": part of the predicate, not what it is for
     marker = next((t.lower_ for t in child.children if t.dep_ in ("mark", "advmod", "aux") and t.i < child.i), "")
     roles = {
         "because": "reason",

@@ -5,6 +5,7 @@
        Fact(statement="Old Margery lifts 240 litres a minute.")
 
 A sentence, or its part up to a semicolon, of which no clause stands alone is a fact as a whole: nothing is left out.
+Its statement is empty where it leans on another sentence, and then nothing is asked about it.
 
 Headings, captions and other boilerplate are passed over and counted by ``build_ledger``'s caller.
 """
@@ -13,10 +14,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tasks.generation.clauses import Clause, Segment
-from tasks.generation.phrases import Phrase, is_person
-from tasks.generation.syntax import ClauseReader
+from tasks.generation.phrases import POINTING, Phrase, is_person
+from tasks.generation.syntax import PRONOUNS, ClauseReader
+from tasks.generation.wordlists import FUNCTION, words
 from tasks.records import Document, Fact
 
+LONGEST = 2000
+"""Characters of a sentence at most: a parse takes time and memory that grow with the square of its length."""
+FEWEST_SMALL = 0.15
+"""Share of function words that English prose has at least; it is near 0.45, and under 0.1 for German or French."""
+LEANING = PRONOUNS | POINTING | set("i you we me us my your our mine yours ours both former latter".split())
+"""Words that lean on another sentence, or on who speaks."""
 TERMINAL = (".", "!", "?", "\u201d", '"', "\u2019", ")", ":", ";")
 
 
@@ -34,10 +42,13 @@ class Reading:
 
 
 def is_prose(text: str) -> bool:
-    """Whether a sentence span reads as a sentence rather than a heading, a label or a line of a table."""
-    words = text.split()
+    """Whether a span reads as an English sentence, not a heading, a label, a line of a table or another language."""
+    parts = text.split()
     letters = [character for character in text if character.isalpha()]
-    if len(words) < 3 or not letters or not text.rstrip().endswith(TERMINAL):
+    if len(parts) < 3 or len(text) > LONGEST or not letters or not text.rstrip().endswith(TERMINAL):
+        return False
+    small = sum(word.lower().strip(",.;:") in FUNCTION for word in parts)
+    if len(parts) >= 8 and small < FEWEST_SMALL * len(parts):
         return False
     return sum(character.isupper() for character in letters) < 0.6 * len(letters)
 
@@ -70,9 +81,10 @@ def _clauses(document: Document, segment: Segment, topic: str) -> Iterator[Readi
 
 
 def _whole(document: Document, segment: Segment, topic: str) -> Reading:
-    """A segment as one fact: in its resolved wording if it has one, else as it stands in its whole sentence."""
+    """A segment as one fact, in its resolved wording, or as its sentence stands if that needs no other sentence."""
     plain = " ".join(document.text[slice(*segment.sentence)].split())
-    fact = Fact.create(document, segment.start, segment.end, segment.recital or plain)
+    leaning = {word.lower() for word in words(plain)} & LEANING
+    fact = Fact.create(document, segment.start, segment.end, segment.recital or ("" if leaning else plain))
     return Reading(fact, None, segment.evidence if segment.recital else segment.sentence, topic)
 
 

@@ -13,9 +13,21 @@ word in front.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from spacy.tokens import Token
+
 from tasks.generation.clauses import Clause
 from tasks.generation.facts import Reading
-from tasks.generation.lexicon import COLOURS, MEASURE_NOUN, MONTHS, PLACES, TEMPERATURE, TIME_UNITS, UNITS, WEEKDAYS
+from tasks.generation.lexicon import (
+    COLOURS,
+    FIXED,
+    MEASURE_NOUN,
+    MONTHS,
+    PLACES,
+    TEMPERATURE,
+    TIME_UNITS,
+    UNITS,
+    WEEKDAYS,
+)
 from tasks.generation.phrases import Phrase, is_person, tidy
 
 SAME_PAST = set(
@@ -128,9 +140,13 @@ def adjunct_questions(phrase: Phrase) -> list[tuple[str, str, str]]:
     """Ways to ask for an adjunct: (question phrase, answer, preposition left behind)."""
     preposition, head, text = phrase.preposition, phrase.head, phrase.bare
     lemma = head.lemma_.lower()
+    if head.lower_ in FIXED:
+        return []
     if not preposition:
         return _bare_adjunct(phrase)
-    dated = head.ent_type_ == "DATE" or lemma in WEEKDAYS or lemma in MONTHS or _year(text)
+    if preposition == "by" and text == head.text and head.pos_ == "NOUN":
+        return [("how", phrase.text, "")]  # "by water", "by hand", "by day"
+    dated = head.ent_type_ == "DATE" or _weekday(head) or lemma in MONTHS or _year(text)
     if dated and preposition in TIME_PREPOSITIONS:
         return _dates(phrase)
     if lemma in TEMPERATURE:
@@ -163,7 +179,7 @@ def _dates(phrase: Phrase) -> list[tuple[str, str, str]]:
     ways = [("when" if plain else opening, text if plain else phrase.text, "")]
     if _year(text):
         ways.append((f"{preposition} what year", text, ""))
-    if phrase.head.lemma_.lower() in WEEKDAYS:
+    if _weekday(phrase.head):
         ways.append((f"{preposition} which day", text, ""))
     return ways
 
@@ -172,11 +188,15 @@ def _bare_adjunct(phrase: Phrase) -> list[tuple[str, str, str]]:
     first = phrase.text.split()[0].lower()
     if first in ("every", "each", "twice", "once") or phrase.text.lower().endswith((" a day", " a week", " a month")):
         return [("how often", phrase.text, "")]
-    if phrase.head.ent_type_ in ("DATE", "TIME") or phrase.head.lemma_.lower() in TIME_UNITS | WEEKDAYS:
+    if phrase.head.ent_type_ in ("DATE", "TIME") or (_weekday(phrase.head) or phrase.head.lemma_.lower() in TIME_UNITS):
         unit = phrase.head.lemma_.lower() in TIME_UNITS  # "two hours", not "17 September"
         lasting = unit and any(child.tag_ == "CD" for child in phrase.head.lefts)
         return [("how long" if lasting else "when", phrase.text, "")]
     return []
+
+
+def _weekday(noun: Token) -> bool:
+    return noun.lower_.removesuffix("s") in WEEKDAYS  # the parser leaves "Fridays" as a lemma
 
 
 def _year(text: str) -> bool:

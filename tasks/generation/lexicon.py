@@ -31,6 +31,12 @@ PEOPLE = (FEMALE | MALE) - {"her", "she", "his", "he"} | set(
         tanner cooper carpenter mason blacksmith boatbuilder shipwright gardener ferrywoman
     """.split()
 )
+HUMAN_VERBS = set(
+    """
+        say tell ask answer write marry think know believe live die teach study laugh smile weep swear love hate
+        promise refuse decide remember forget invent discover explain speak whisper shout
+    """.split()
+)
 COLOURS = set(
     """
         red green blue yellow brown black white grey gray purple orange pink violet amber silver golden scarlet
@@ -82,6 +88,15 @@ PLACES = set(
         chest arm leg head hand foot heart skin
     """.split()
 )
+# nouns that make fixed phrases with a preposition: "in spite of", "at last", "free of charge"
+FIXED = set(
+    """
+        spite last once fact charge order turn general particular addition front least first most all example
+        instance extent extreme course contact end way case view detail full
+    """.split()
+)
+UNLIKE_PAST = {"begun", "slain", "drawn up", "given", "gone on", "taken away"}
+"""Participles in ``SYNONYMS`` that are no past forms."""
 # verb -> (another base form, its participle and past form, its -s form): everyday synonyms that fit most uses
 SYNONYMS = {
     "found": ("establish", "established", "establishes"), "buy": ("purchase", "purchased", "purchases"),

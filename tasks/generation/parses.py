@@ -20,7 +20,9 @@ from spacy.util import compile_infix_regex
 from tasks.embedded import parser_folder
 from tasks.generation.phrases import described_by
 
-SPLIT = re.compile(r";\s+|\s+[\u2013\u2014]\s+|:\s+(?=[a-z])")
+MARKS = re.compile(r"[\r\n\t\f\v]|(?<!\w)[_*#=~]+(?=\w)|(?<=\w)[_*#=~]+(?!\w)")
+"""White space, and marks of emphasis about words (_so_, *so*, #so#): blanks to the parser, offsets as they are."""
+SPLIT = re.compile(r";\s+|\s+[\u2013\u2014]\s*|:\s+(?=[a-z])")
 
 
 @cache
@@ -47,12 +49,17 @@ def segments(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 def parse_segments(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[Doc, int, tuple[int, int]]]:
     """Parse every segment of every sentence; return (parse, offset in the document, sentence span)."""
-    flat = re.sub(r"[\r\n\t\f\v]", " ", text)
-    parts = [(piece, span) for span in spans for piece in segments(flat, *span)]
+    flat = MARKS.sub(lambda mark: " " * len(mark.group()), text).replace("--", " \u2014")
+    parts = [(_trimmed(flat, *piece), span) for span in spans for piece in segments(flat, *span)]
     docs = list(load_parser().pipe((flat[a:b] for (a, b), _ in parts), batch_size=64))
     for doc in docs:
         mend_numbered(doc)
     return [(doc, piece[0], span) for doc, (piece, span) in zip(docs, parts, strict=True)]
+
+
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    """A span without the blanks at its beginning."""
+    return end - len(text[start:end].lstrip()), end
 
 
 def vote_on_names(docs: Sequence[Doc]) -> None:

@@ -9,10 +9,13 @@ from typing import Literal
 
 from spacy.tokens import Token
 
-from tasks.generation.lexicon import FEMALE, MALE, PEOPLE, TIME_UNITS
+from tasks.generation.lexicon import FEMALE, HUMAN_VERBS, MALE, PEOPLE, PLACES, TIME_UNITS
 
 Number = Literal["singular", "plural"]
 SUBJECTS = {"nsubj", "nsubjpass", "csubj", "expl"}
+ITSELF = set("handbook book manual guide report document agreement contract licence license policy text".split())
+"""What a text calls itself: "this handbook" needs no other sentence."""
+POINTING = {"this", "these", "those", "such", "that"}
 PRUNED = {"relcl", "appos", "acl", "parataxis", "cc", "punct", "preconj"}
 
 
@@ -60,12 +63,19 @@ def number_of(head: Token) -> Number:
 
 
 def is_person(token: Token) -> bool:
-    """Whether a noun names a person: by entity label, or by a list of roles and kin."""
-    if token.ent_type_ == "PERSON" or token._.gender in ("male", "female", "person"):
+    """Whether a noun names a person: by the pronouns that follow it, by role or kin, by what it does, by label."""
+    if token._.gender in ("male", "female", "person"):
         return True
-    if token._.gender == "thing":
+    if token._.gender == "thing" or token.pos_ not in ("NOUN", "PROPN"):
         return False
-    return (token.pos_ in ("NOUN", "PROPN") and token.lemma_.lower() in PEOPLE) or _full_name(token)
+    if token.lemma_.lower() in PEOPLE or _full_name(token):
+        return True
+    if token.pos_ != "PROPN" or token.lemma_.lower() in PLACES or any(left.dep_ == "det" for left in token.lefts):
+        return False
+    if token.dep_ == "nsubj" and token.head.lemma_.lower() in HUMAN_VERBS:
+        return True
+    called = [child for child in token.head.children if child.dep_ == "attr" and token.dep_ == "nsubj"]
+    return token.ent_type_ == "PERSON" and all(noun.lemma_.lower() in PEOPLE for noun in called)
 
 
 def _full_name(token: Token) -> bool:
@@ -148,8 +158,12 @@ def definite(head: Token) -> bool:
 
 def broken(phrase: Phrase) -> bool:
     """Whether the parser left in a phrase what none holds: a finite verb, a comma before its noun, a loose end."""
-    if phrase.tokens[-1].dep_ in ("prep", "mark") or phrase.tokens[-1].lower_ == "than":
+    if phrase.tokens[-1].dep_ in ("prep", "mark", "cc") or phrase.tokens[-1].lower_ == "than":
         return True  # "stronger than"
+    if phrase.head.lower_.endswith(("self", "selves")) or any(
+        token.tag_ in ("WDT", "WP") and token.dep_ == "pobj" and token.head.lower_ == "of" for token in phrase.tokens
+    ):
+        return True  # "the most important of which"
     if phrase.head.pos_ not in ("NOUN", "PROPN") or phrase.role in ("reason", "purpose", "condition", "time", "rest"):
         return False
     if any(token.dep_ == "compound" and token.tag_ == "NNS" and token.text.islower() for token in phrase.tokens):
@@ -159,6 +173,25 @@ def broken(phrase: Phrase) -> bool:
         return True  # "the lamp-warden, signs for every lamp": a verb taken for the noun
     finite = [token for token in phrase.tokens if token.tag_ in ("VBZ", "VBP", "VBD") and token.dep_ != "aux"]
     return any(not any(up.dep_ in ("relcl", "acl", "advcl") for up in (t, *t.ancestors)) for t in finite)
+
+
+def balanced(phrase: Phrase) -> bool:
+    """Whether a phrase closes what it opens: brackets and quotation marks."""
+    text = phrase.text
+    pairs = (("(", ")"), ("[", "]"), ("\u201c", "\u201d"))
+    even = all(text.count(opening) == text.count(closing) for opening, closing in pairs) and text.count('"') % 2 == 0
+    return even and not re.search(r"[(\[]\s*[)\]]", text)
+
+
+def points_back(phrase: Phrase) -> bool:
+    """Whether a phrase leans on another sentence: "in this way", "such cases", "the former"."""
+    for token in phrase.tokens:
+        if token.lower_ in POINTING and token.dep_ in ("det", "predet", "amod", "pobj"):
+            timely = token.lower_ == "that" and token.head.lemma_.lower() in TIME_UNITS  # "that night"
+            return token.head.lemma_.lower() not in ITSELF and not timely
+        if token.lower_ in ("former", "latter", "above-mentioned", "foregoing", "aforesaid"):
+            return True
+    return False
 
 
 def elliptic(phrase: Phrase) -> bool:

@@ -31,12 +31,14 @@ from tasks.generation.phrases import (
     SUBJECTS,
     Phrase,
     agrees,
+    balanced,
     broken,
     definite,
     described_by,
     elliptic,
     has_subject,
     noun_tokens,
+    points_back,
     possessive,
     pruned,
     restrictive,
@@ -65,6 +67,7 @@ class Context:
 
     mentions: list[tuple[Phrase, int]] = field(default_factory=list)
     lowercase: set[str] = field(default_factory=set)
+    capital: set[str] = field(default_factory=set)
 
     def antecedent(self, pronoun: str) -> tuple[str, int] | None:
         """The latest agreeing mention and the offset of its sentence, subjects before objects."""
@@ -81,7 +84,8 @@ class ClauseReader:
         self.text = text
         self.parses = parse_segments(text, spans)
         vote_on_names([doc for doc, _, _ in self.parses])
-        self.context = Context(lowercase=set(re.findall(r"(?<![A-Za-z])[a-z][a-z-]*", text)))
+        lowercase = set(re.findall(r"(?<![A-Za-z])[a-z][a-z-]*", text))
+        self.context = Context(lowercase=lowercase, capital=set(re.findall(r"(?<=[a-z,] )[A-Z][\w-]*", text)))
         self._offset = 0
         self._sentence = (0, 0)
         self._reach = 0
@@ -147,14 +151,17 @@ class ClauseReader:
                 return possessive(self._phrase(described, "mention", short=True).text)
         if token.tag_ in ("WDT", "WP") and (described := described_by(token)) is not None and described.i < token.i:
             return token.text
-        if token.i == 0 and token.text[:1].isupper() and self._common(token):
+        if _opens(token) and token.text[:1].isupper() and self._common(token):
             return token.text[:1].lower() + token.text[1:]
         return token.text
 
     def _common(self, token: Token) -> bool:
+        if (not token.text[1:].islower() and len(token.text) > 1) or token.lower_ == "i":
+            return False  # "GNU", "V-101"
         following = token.nbor(1) if token.i + 1 < len(token.doc) else None
         named = following is not None and following.text[:1].isupper() and token.pos_ not in CLOSED
-        known = token.lower_ in self.context.lowercase or token.tag_[:3] != "NNP"
+        name = token.text in self.context.capital and token.pos_ not in CLOSED
+        known = token.lower_ in self.context.lowercase or (token.tag_[:3] != "NNP" and not name)
         return known and not named and token.ent_type_ != "PERSON"
 
     @contextmanager
@@ -167,7 +174,8 @@ class ClauseReader:
 
     def _resolve(self, token: Token, lowered: str) -> str:
         owner = _governing_subject(token)
-        if owner is not None and owner.i < token.i and lowered not in ("it", "they"):
+        itself = token.dep_ in ("dobj", "dative") and owner is not None and _governor(token).i == _governor(owner).i
+        if owner is not None and owner.i < token.i and lowered not in ("it", "they") and not itself:
             inside = any(up.i == owner.i for up in token.ancestors)
             same = owner.tag_ == "PRP" and any({owner.lower_, lowered} <= cases for cases in CASES)
             if not inside and (same or agrees(lowered, self._phrase(owner, "mention", short=True))):
@@ -268,14 +276,15 @@ class ClauseReader:
         adverbs = [t for t in verb.lefts if t.dep_ == "advmod" and t.i > subject.head.i and _plain(t)]
         particle = next((child.text for child in verb.children if child.dep_ == "prt"), "")
         spans = [token for phrase in (subject, *arguments) for token in phrase.tokens] + [verb]
-        if loses_negation(verb, [*spans, *adverbs]):
+        if loses_negation(verb, [*spans, *adverbs]) or not all(map(balanced, (subject, *arguments))):
             return None
         start = self._offset + min(token.idx for token in spans)
         end = self._offset + max(token.idx + len(token) for token in spans)
         evidence = (self._reach, self._sentence[1])
+        resolved = self._resolved and not any(map(points_back, (subject, *arguments)))
         return Clause(
             subject, auxiliaries, negated, verb, verb.text.lower(), particle, " ".join(map(str, adverbs)), arguments,
-            start, end, evidence, self._resolved,
+            start, end, evidence, resolved,
         )  # fmt: skip
 
     def _arguments(self, verb: Token) -> tuple[Phrase, ...]:
@@ -341,13 +350,7 @@ class ClauseReader:
     def _appositions(self, doc: Doc) -> Iterator[Clause]:
         """'her deputy, Corwin Asplehurst,' -> 'Corwin Asplehurst is her deputy'."""
         for token in doc:
-            if (
-                token.dep_ != "appos"
-                or token.i == token.head.i + 1
-                or token.lower_ in POINTERS | {"one", "ones"}
-                or token.pos_ not in ("NOUN", "PROPN")
-                or token.head.pos_ not in ("NOUN", "PROPN")
-            ):
+            if not _tells(token) or any(start <= self._offset + token.idx < end for start, end in self._spoken):
                 continue
             self._begin()
             first, second = self._phrase(token.head, "subject", short=True), self._phrase(token, "attribute")
@@ -356,7 +359,7 @@ class ClauseReader:
                 first, second = named, plain
             if not second.text or first.text == second.text or len(second.tokens) > 14:
                 continue
-            if broken(first) or broken(second):
+            if any(broken(phrase) or not balanced(phrase) or points_back(phrase) for phrase in (first, second)):
                 continue
             past = any(other.tag_ == "VBD" for other in doc)
             verb = ("were" if past else "are") if first.number == "plural" else ("was" if past else "is")
@@ -387,6 +390,31 @@ def _governing_subject(token: Token) -> Token | None:
     while verb.dep_ == "conj" and not has_subject(verb):
         verb = verb.head
     return next((child for child in verb.children if child.dep_ in ("nsubj", "nsubjpass")), None)
+
+
+def _opens(token: Token) -> bool:
+    """Whether a word is the first of its segment, dashes and bullets aside."""
+    return token.is_alpha and all(other.is_punct and not other.is_quote for other in token.doc[: token.i])
+
+
+def _tells(token: Token) -> bool:
+    """Whether an apposition says what its noun is: one noun, set off by a comma or a bracket, no amounts, no list."""
+    noun = token.head
+    if token.dep_ != "appos" or token.lower_ in POINTERS | {"one", "ones"} or token.i == noun.i + 1:
+        return False
+    if any(word.pos_ not in ("NOUN", "PROPN") for word in (token, noun)):
+        return False
+    first = min(word.i for word in token.subtree)
+    set_off = first > 0 and token.doc[first - 1].text in (",", "(", "\u2014", "\u2013")
+    listed = sum(child.dep_ in ("appos", "conj") for child in noun.children) > 1
+    listed = listed or any(child.dep_ in ("conj", "appos") for child in token.children)
+    amounts = any(child.dep_ == "nummod" for word in (token, noun) for child in word.lefts)
+    said = any(
+        child.dep_ in ("det", "poss", "predet") or child.pos_ == "PROPN"
+        for word in (token, noun)
+        for child in word.lefts
+    )
+    return set_off and said and not listed and not amounts
 
 
 def _presents(token: Token) -> bool:

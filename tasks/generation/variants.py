@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from tasks.generation.clauses import Clause
 from tasks.generation.facts import Reading, aliases
 from tasks.generation.forms import Asked, inverted, polar, questions, readable, sentence
-from tasks.generation.lexicon import SYNONYMS
+from tasks.generation.lexicon import SYNONYMS, UNLIKE_PAST
 from tasks.generation.phrases import tidy
 from tasks.generation.syntax import PRONOUNS
 from tasks.records import Chunk, Pair, derive_id
@@ -28,6 +28,8 @@ VAGUE = set(
     """
         this these that those such other others each no any same it them him her us you one some both all more
         most something anything nothing somebody anybody nobody everyone everything here there once own it's
+        itself themselves himself herself
+        its their our your my
     """.split()
 )
 OPENINGS = {
@@ -78,7 +80,7 @@ def rule_pairs(readings: Sequence[Reading], chunks: Sequence[Chunk], *, limit: i
         chosen = _interleave(list(_wordings(reading, roles, pool, seed)), limit)
         yield from (_pair(reading, wording, chunks) for wording in chosen)
     for reading in readings:
-        if reading.clause is None:
+        if reading.clause is None and reading.fact.statement:
             gaps = list(sentence_gaps(reading.fact.statement))[:limit]
             yield from (_pair(reading, wording, chunks) for wording in gaps)
 
@@ -104,7 +106,8 @@ def recital(reading: Reading) -> str:
 def _usable(asked: Asked) -> bool:
     words = asked.answer.lower().split()
     pointing = not words or words[0] in VAGUE or words[-1] in PRONOUNS  # "under her"
-    return not pointing and len(words) <= 16 and asked.answer.lower() not in asked.direct.lower()
+    given = re.search(rf"(?<!\w){re.escape(asked.answer.lower())}(?!\w)", asked.direct.lower())
+    return not pointing and len(words) <= 16 and given is None
 
 
 def _wordings(
@@ -172,6 +175,10 @@ def _synonym(item: Asked, clause: Clause) -> str:
         return ""
     base, past, present = words
     fronted = inverted(clause)[0]
+    if not clause.auxiliaries and not any(argument.role == "object" for argument in clause.arguments):
+        return ""  # "the pump runs on peat" is not "manages on peat"
+    if not clause.auxiliaries and clause.verb.tag_ == "VBD" and past in UNLIKE_PAST:
+        return ""
     if item.role in ("subject", "agent") and not clause.auxiliaries and clause.verb.tag_ == "VBZ":
         old, new = clause.verb_text, present
     elif item.role in ("subject", "agent") or clause.auxiliaries:
@@ -220,8 +227,11 @@ def other_answer(item: Asked, owner: str, pool: dict[str, list[tuple[str, str]]]
     if match is None:
         return ""
     number = int(match.group().replace(",", ""))
-    changed = number + int(pick(["1", "2", "3", "5", "7"], "shift", *key)) * max(1, number // 10)
-    return item.answer[: match.start()] + str(changed) + item.answer[match.end() :]
+    year = len(match.group()) == 4 and 1000 <= number <= 2100
+    step = 3 if year else max(1, number // 10)
+    changed = number + int(pick(["1", "2", "3", "5", "7"], "shift", *key)) * step
+    written = f"{changed:,}" if "," in match.group() else str(changed)
+    return item.answer[: match.start()] + written + item.answer[match.end() :]
 
 
 def _checks(

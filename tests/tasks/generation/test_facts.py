@@ -48,3 +48,14 @@ def test_headings_and_table_lines_are_not_prose() -> None:
 def test_no_text_crashes_the_ledger(text: str) -> None:
     _, readings = ledger(text)
     assert all(0 <= reading.fact.start < reading.fact.end <= len(text) for reading in readings)
+
+
+def test_other_languages_and_endless_lines_are_no_prose() -> None:
+    assert is_prose("The pump lifts the brine out of the well and into the cistern.")
+    assert not is_prose("Die Pumpe fördert stündlich zweihundert Liter Sole aus dem alten Brunnen herauf.")
+    assert not is_prose("The pump lifts brine, " * 200 + "and stops.")
+
+
+def test_a_sentence_that_leans_on_another_and_yields_no_clause_states_nothing() -> None:
+    _, readings = ledger("They gave the boat to Ebbin Strake, after him.")
+    assert [reading.fact.statement for reading in readings] == [""]
