@@ -9,15 +9,18 @@ from pathlib import Path
 
 from prefect import flow, task
 
-from flows.run_folder import account, measured
+from flows.run_folder import account, measured, read_setup
 from tasks.config import Config
 from tasks.curation.dedup import drop_duplicates
 from tasks.curation.examples import to_examples
 from tasks.curation.filters import filter_pairs
-from tasks.curation.refusals import Entity, RefusalMaker, Side, make_refusals, outside_questions
+from tasks.curation.inventing import Side
+from tasks.curation.refusal_draw import make_refusals, outside_questions
+from tasks.curation.refusals import Entity, RefusalMaker
 from tasks.curation.splits import assign_splits, check_splits
 from tasks.errors import UnusableResult
-from tasks.records import Document, Fact, Pair, Rejection, Tally
+from tasks.probing.probes import load_probes
+from tasks.records import Document, Fact, Pair, Probe, Rejection, Tally
 from tasks.storage import read_records, write_records
 
 logger = logging.getLogger(__name__)
@@ -70,10 +73,16 @@ def corpus_text(run: Path) -> str:
 
 def refusal_maker(run: Path, side: Side) -> RefusalMaker:
     """Make the maker of refusals that knows a run's corpus; training and probing use disjoint invented names."""
-    facts = read_records(run / "facts.jsonl", Fact)
-    named = read_records(run / "entities.jsonl", Entity)
-    tags = sorted({fact.source for fact in facts})
-    return RefusalMaker(corpus_text(run), named, [fact.statement or fact.text for fact in facts], tags, side)
+    texts = {document.source: document.text for document in read_records(run / "documents.jsonl", Document)}
+    statements = [fact.statement or fact.text for fact in read_records(run / "facts.jsonl", Fact)]
+    gold = "\n".join(probe.question for probe in gold_probes(read_setup(run).corpus))
+    return RefusalMaker(texts, read_records(run / "entities.jsonl", Entity), statements, side, taken=gold)
+
+
+def gold_probes(corpus: Path) -> list[Probe]:
+    """Read the hand-written probes beside a corpus, if it has any."""
+    path = (corpus if corpus.is_dir() else corpus.parent) / "probes.jsonl"
+    return load_probes(path) if path.is_file() else []
 
 
 @task(task_run_name="refuse {run.name}")
@@ -81,9 +90,11 @@ def refuse(run: Path, config: Config) -> None:
     """Add refusal twins of the kept pairs, checked against the whole corpus."""
     kept = [pair for pair in read_records(run / "pairs.jsonl", Pair) if pair.kind == "answerable"]
     maker, outside = refusal_maker(run, "train"), outside_questions(corpus_text(run))
-    refusals = make_refusals(kept, maker, outside, config.refusals, seed=config.seed)
+    refusals, unfit = make_refusals(kept, maker, outside, config.refusals, seed=config.seed, curation=config.curation)
     write_records(run / "pairs.jsonl", [*kept, *refusals])
-    logger.info(f"made {len(refusals):,} refusals")
+    drawn = len(refusals) + len(unfit)
+    account(run, [tally("refuse", parsed=drawn, kept=len(refusals), rejections=unfit)], unfit)
+    logger.info(f"made {len(refusals):,} refusals of {drawn:,} drawn")
 
 
 @task(task_run_name="compose {run.name}")

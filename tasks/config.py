@@ -85,8 +85,9 @@ class RefusalConfig(Section):
 
     # A quarter to a third: R-Tuning (arXiv:2311.09677) and the Idk datasets (arXiv:2401.13275) over-refuse above it.
     share: float = Field(0.2, ge=0, lt=1, description="refusals as a share of all pairs")
-    kinds: tuple[str, ...] = Field(
-        ("fictitious", "near-miss", "moved", "unstated", "tag", "outside"), description="which twins are made"
+    kinds: tuple[Literal["fictitious", "near-miss", "moved", "foreign", "unstated", "tag", "outside"], ...] = Field(
+        ("fictitious", "near-miss", "moved", "foreign", "unstated", "tag", "outside"),
+        description="which twins are made; 'foreign', of another document's entities, where there are several",
     )
 
 
