@@ -1,10 +1,11 @@
 """Candidate pairs to training examples: filters, duplicates, refusal twins, split, rendering-free examples.
 
 candidates.jsonl  ->  pairs.jsonl train.jsonl valid.jsonl, and every loss in rejected.jsonl by its reason
+imported files    ->  imported.jsonl (which example came from which row), and their examples in train.jsonl
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from prefect import flow, task
@@ -13,14 +14,16 @@ from flows.run_folder import account, measured, read_setup
 from tasks.config import Config
 from tasks.curation.dedup import drop_duplicates
 from tasks.curation.examples import to_examples
+from tasks.curation.extra import IMPORTED, take_imports
 from tasks.curation.filters import filter_pairs
 from tasks.curation.inventing import Side
 from tasks.curation.refusal_draw import make_refusals, outside_questions
 from tasks.curation.refusals import Entity, RefusalMaker
 from tasks.curation.splits import assign_splits, check_splits
 from tasks.errors import UnusableResult
-from tasks.probing.probes import load_probes
-from tasks.records import Document, Fact, Pair, Probe, Rejection, Tally
+from tasks.probing.general import general_probes
+from tasks.probing.probes import leaks, load_probes
+from tasks.records import Document, Example, Fact, Pair, Probe, Rejection, Tally
 from tasks.storage import read_records, write_records
 
 logger = logging.getLogger(__name__)
@@ -104,7 +107,24 @@ def compose(run: Path, config: Config) -> None:
     splits = assign_splits(pairs, config.split, config.seed, curation=config.curation)
     if problems := check_splits(pairs, splits, curation=config.curation):
         raise UnusableResult(f"{run.name}: {problems[0]}")
-    examples = to_examples(pairs, splits, config.tuning, seed=config.seed)
+    examples = to_examples(pairs, splits, config.tuning, seed=config.seed) + bring(run, pairs, config)
     for side in ("train", "valid"):
         write_records(run / f"{side}.jsonl", [example for example in examples if example.split == side])
     logger.info(f"composed {len(examples):,} examples")
+
+
+def bring(run: Path, pairs: Sequence[Pair], config: Config) -> list[Example]:
+    """Read what the configuration imports; write where each example came from, and count the rest by reason."""
+    probes = [*gold_probes(read_setup(run).corpus), *general_probes("")]
+    known = [probe.question for probe in probes]
+
+    def near(asked: Sequence[str]) -> dict[str, str]:
+        return leaks([Probe(question, "import", question, None, None) for question in asked], known)
+
+    taken, unfit = take_imports(config.imports, pairs, config.curation, system=config.tuning.system, near=near)
+    write_records(run / IMPORTED, [{"example_id": one.example.id, "ref": one.ref} for one in taken])
+    if config.imports:
+        parsed = len(taken) + len(unfit)
+        account(run, [tally("import", parsed=parsed, kept=len(taken), rejections=unfit)], unfit)
+        logger.info(f"imported {len(taken):,} examples of {parsed:,} read")
+    return [one.example for one in taken]

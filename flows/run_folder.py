@@ -137,15 +137,22 @@ def seal(run: Path) -> None:
     setup = json.loads((run / CONFIG).read_text(encoding="utf-8"))
     corpus = Path(setup["corpus"])
     texts, folder = (find_texts(corpus), corpus) if corpus.is_dir() else ([corpus], corpus.parent)
+    imported = [file for part in setup["config"]["imports"] for file in _files(Path(part["path"]))]
     outputs = sorted(path for path in run.rglob("*") if path.is_file() and not path.name.startswith("."))
     write_json(
         run / MANIFEST,
         setup
         | {
             "seed": setup["config"]["seed"],
-            "inputs": {str(path.relative_to(folder)): file_hash(path) for path in texts},
+            "inputs": {str(path.relative_to(folder)): file_hash(path) for path in texts}
+            | {str(path): file_hash(path) for path in imported},
             "outputs": {str(path.relative_to(run)): file_hash(path) for path in outputs},
             "funnel": [asdict(tally) for tally in load_funnel(run).stages],
             "stages": _stages(run),
         },
     )
+
+
+def _files(path: Path) -> list[Path]:
+    """A file, or all files of a folder."""
+    return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]

@@ -5,7 +5,9 @@ Unknown names and values out of range are refused, never ignored.
 """
 
 import json
+import re
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -91,6 +93,41 @@ class RefusalConfig(Section):
     )
 
 
+class ImportConfig(Section):
+    """Examples from elsewhere that are trained on too: general replay, or an existing question-answer set."""
+
+    path: str = Field(min_length=1, description="a .json, .jsonl, .csv or .tsv file, or a dataset folder")
+    question: str = Field("", description="name of the column; '' where the rows have one of the known shapes")
+    answer: str = Field("", description="… of the answer; the two are named together")
+    system: str = Field("", description="… of the system prompt")
+    source: str = Field("", description="… of the Source tag")
+    closed: bool = Field(False, description="asked under the closed-domain system prompt, not the rows' own or none")
+    most: int = Field(1000, ge=1, description="examples taken; the file is not read any further")
+
+    @classmethod
+    def parse(cls, text: str) -> "ImportConfig":
+        """Read 'faq.csv,question=ask,answer=say,closed=true'; a path is made absolute, since a stage may run later.
+
+        Raises:
+            UsageError: for a value that does not fit.
+        """
+        path, *options = re.split(rf",(?=(?:{'|'.join(cls.model_fields)})=)", text)
+        try:
+            return cls(path=str(Path(path).resolve()), **dict(option.split("=", 1) for option in options))
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise UsageError(f"--extra {text}: {first['loc'][0]}={first['input']!r}: {first['msg']}") from error
+
+    @model_validator(mode="after")
+    def _both_are_named(self) -> "ImportConfig":
+        if bool(self.question) != bool(self.answer) or ((self.system or self.source) and not self.question):
+            raise UsageError(
+                f"imports of {self.path}: name the columns of the question and of the answer, e.g. "
+                f"--extra {self.path},question=ask,answer=say"
+            )
+        return self
+
+
 class SplitConfig(Section):
     """Facts, not rows, are split."""
 
@@ -152,6 +189,7 @@ class Config(Section):
     curation: CurationConfig = CurationConfig()
     refusals: RefusalConfig = RefusalConfig()
     split: SplitConfig = SplitConfig()
+    imports: tuple[ImportConfig, ...] = ()
     tuning: TuningConfig = TuningConfig()
     probing: ProbeConfig = ProbeConfig()
 

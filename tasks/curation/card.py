@@ -99,8 +99,9 @@ data = load_from_disk("path/of/this/folder")    # arrow, the same rows
 
 `prompt` and `completion` are rendered (`[INST]`, no `<s>`), and are what TRL's SFTTrainer reads; `question`, `answer`,
 `system` and `tag` are the parts. `source`, `title`, `chunk_id`, `char_start`, `char_end` and `evidence` say where in
-which text an answer stands (-1 and empty for refusals); `form`, `kind`, `generator` and `twin_of` say how the
-row came to be. The validation split asks for taught facts in wordings that training does not use."""
+which text an answer stands (-1 and empty for refusals; an imported row has its file and row in `chunk_id`); `form`,
+`kind`, `generator` and `twin_of` say how the row came to be. The validation split asks for taught facts in wordings
+that training does not use."""
 
 
 def _origin(documents: Sequence[Document], notice: str) -> str:

@@ -6,20 +6,21 @@ A refusal passes the filters that need no evidence, asks nothing that an answera
 repeats no other refusal. What is ruled out is made up for by the next one, so that the share is met while twins last.
 """
 
-from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 from tasks.config import CurationConfig, RefusalConfig
+from tasks.curation.asked import Asked
 from tasks.curation.contradictions import REASON as CONTRADICTS
 from tasks.curation.contradictions import Finding
 from tasks.curation.dedup import drop_duplicates
 from tasks.curation.filters import TEXT_CHECKS, examine, rejection
 from tasks.curation.inventing import draw
 from tasks.curation.refusals import RefusalMaker, refusal_answer
-from tasks.curation.wording import Wording, content_words, names, similarity, wording
+from tasks.curation.wording import content_words, names
 from tasks.records import Pair, Rejection, derive_id
 from tasks.storage import iter_dicts
 
@@ -63,11 +64,11 @@ def make_refusals(
     answerable = [pair for pair in pairs if pair.kind == "answerable"]
     wanted = round(len(answerable) * config.share / (1 - config.share))
     drawn = _in_turn(_candidates(answerable, maker, outside, config), seed)
-    answered = Answered(answerable, curation.duplicate_similarity)
+    asked = Asked(answerable, curation.duplicate_similarity)
     taken: list[Pair] = []
     rejections: list[Rejection] = []
     while len(taken) < wanted and (more := list(islice(drawn, wanted - len(taken)))):
-        judged = [(pair, examine(pair, "", curation, TEXT_CHECKS) or answered.contradict(pair)) for pair in more]
+        judged = [(pair, examine(pair, "", curation, TEXT_CHECKS) or _contradiction(pair, asked)) for pair in more]
         rejections += [rejection(pair, finding, STAGE) for pair, finding in judged if finding]
         good = [pair for pair, finding in judged if finding is None]
         taken, repeated = drop_duplicates([*taken, *good], curation)
@@ -108,20 +109,9 @@ def _in_turn(found: Mapping[str, list[Pair]], seed: int) -> Iterator[Pair]:
         yield from [queue.popleft() for queue in queues if queue]
 
 
-class Answered:
-    """The questions that the text answers: no refusal may ask one of them again."""
-
-    def __init__(self, answerable: Iterable[Pair], threshold: float) -> None:
-        self._threshold = threshold
-        self._asked: dict[tuple[str, tuple[str, ...]], list[tuple[Wording, Pair]]] = defaultdict(list)
-        for pair in answerable:
-            worded = wording(pair.question)
-            self._asked[pair.source, worded.marks].append((worded, pair))
-
-    def contradict(self, refusal: Pair) -> Finding | None:
-        """The answerable pair of the same source that asks what a refusal asks, as a finding."""
-        worded = wording(refusal.question)
-        for other, pair in self._asked.get((refusal.source, worded.marks), ()):
-            if similarity(worded, other) >= self._threshold:
-                return Finding(CONTRADICTS, f"answered by pair {pair.id} {pair.question!r}: {refusal.question}")
+def _contradiction(refusal: Pair, asked: Asked) -> Finding | None:
+    """The answerable pair of the same source that asks what a refusal asks, as a finding."""
+    found = asked.like(refusal.question, refusal.source)
+    if found is None:
         return None
+    return Finding(CONTRADICTS, f"answered by pair {found.pair.id} {found.pair.question!r}: {refusal.question}")
