@@ -25,8 +25,8 @@ from typing import Any
 
 from bench.synthetic_pairs import labelled_pairs
 from tasks.config import CurationConfig
-from tasks.curation.dedup import _same_form, bands_for, drop_duplicates, near_duplicates
-from tasks.curation.wording import compatible, normalise, similarity, wording
+from tasks.curation.dedup import are_duplicates, bands_for, drop_duplicates, near_duplicates
+from tasks.curation.wording import wording
 from tasks.records import Pair
 
 CONFIG = CurationConfig()
@@ -67,27 +67,16 @@ def measure_index(count: int = 100_000) -> Figures:
     return figures | {"texts": count, "matches": found, "bytes": (peak_mib() - held) * 2**20 / count}
 
 
-def are_duplicates(left: Pair, right: Pair) -> bool:
-    """The definition in tasks/curation/dedup.py, without hashes, groups or an index."""
-    if (left.source, left.kind) != (right.source, right.kind):
-        return False
-    if normalise(left.question) == normalise(right.question) and compatible(left.answer, right.answer):
-        return True
-    if _same_form(left) != _same_form(right):
-        return False
-    return similarity(wording(left.question), wording(right.question)) >= CONFIG.duplicate_similarity
-
-
 def measure_quality(count: int = QUALITY) -> Figures:
     """What is dropped, against the comparison of every pair with every other."""
     labels = {pair.id: (label, pair) for label, pair in labelled_pairs(2 * count, seed=11)}
     sample = list(labels.values())[:count]
     pairs = [pair for _, pair in sample]
     worded = [wording(pair.question) for pair in pairs]
-    truth = set()
+    truth, threshold = set(), CONFIG.duplicate_similarity
     for left, right in combinations(range(count), 2):
         # Equal marks are part of both halves of the definition: the rest need not be looked at.
-        if worded[left].marks == worded[right].marks and are_duplicates(pairs[left], pairs[right]):
+        if worded[left].marks == worded[right].marks and are_duplicates(pairs[left], pairs[right], threshold):
             truth.add(frozenset((pairs[left].id, pairs[right].id)))
     kept, rejections = drop_duplicates(pairs, CONFIG)
     kept_ids = {pair.id for pair in kept}

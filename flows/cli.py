@@ -283,6 +283,16 @@ def export(run: Path, form: str, out: Path | None) -> None:
     click.echo(write(run, form, out))
 
 
+@closedbook.command()
+@run_argument
+@debug_option
+def audit(run: Path) -> None:
+    """Check the dataset of RUN anew: counts, provenance, near-duplicates, leaks, refusal twins, formats."""
+    from flows.audit import audit_run
+
+    audit_run(run)
+
+
 @closedbook.group()
 def fetch() -> None:
     """Bring a text from a library."""

@@ -119,6 +119,16 @@ def drop_duplicates(pairs: Sequence[Pair], config: CurationConfig) -> tuple[list
     return kept, [_rejection(pairs, index, rivals) for index in sorted(rivals)]
 
 
+def are_duplicates(one: Pair, other: Pair, threshold: float) -> bool:
+    """The definition above, without hashes, groups or an index: what ``drop_duplicates`` is measured against."""
+    if (one.source, one.kind) != (other.source, other.kind):
+        return False
+    if _repeats(one, other):
+        return True
+    alike = similarity(_worded(one.question), _worded(other.question)) >= threshold
+    return alike and _same_form(one) == _same_form(other)
+
+
 def _hashes(pairs: Sequence[Pair]) -> NDArray[np.int64]:
     """Two 64-bit hashes a pair, 16 bytes in all: of what is the same question, and of what may be one form of it."""
     keys = chain.from_iterable((hash(_same_question(pair)), hash(_same_form(pair))) for pair in pairs)
