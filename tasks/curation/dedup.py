@@ -104,7 +104,7 @@ def drop_duplicates(pairs: Sequence[Pair], config: CurationConfig) -> tuple[list
     hashes = _hashes(pairs)
     copies: dict[int, int] = {}
     rivals: Rivals = defaultdict(list)
-    _find_similar(pairs, _groups(pairs, hashes[:, 1]), config, copies, rivals)
+    _find_similar(pairs, hashes, config, copies, rivals)
     _find_repeats(pairs, _groups(pairs, hashes[:, 0]), copies, rivals)
     dropped = _settle(pairs, rivals)
     # What the first of some copies duplicates, all of them do: they have its form, its words and its answer.
@@ -185,20 +185,21 @@ def _repeats(pair: Pair, other: Pair) -> bool:
 
 
 def _find_similar(
-    pairs: Sequence[Pair], groups: Iterable[list[int]], config: CurationConfig, copies: dict[int, int], rivals: Rivals
+    pairs: Sequence[Pair], hashes: NDArray[np.int64], config: CurationConfig, copies: dict[int, int], rivals: Rivals
 ) -> None:
     """Note which pairs of one form, answer, and set of names and numbers are near-duplicates; copies need no index."""
     shown: deque[tuple[int, list[int]]] = deque()
 
     def questions() -> Iterator[list[str]]:
-        for number, group in enumerate(groups):
-            firsts = {}
+        for number, group in enumerate(_groups(pairs, hashes[:, 1])):
+            firsts: dict[int, int] = {}
             for index in group:
-                words = _same_form(pairs[index]), _same_question(pairs[index])
-                if (first := firsts.setdefault(words, index)) != index:
+                first = firsts.setdefault(int(hashes[index, 0]), index)
+                if first != index and _are_copies(pairs[first], pairs[index]):
                     copies[index] = first
-            shown.append((number, list(firsts.values())))
-            yield [pairs[index].question for index in firsts.values()]
+            left = [index for index in group if index not in copies]
+            shown.append((number, left))
+            yield [pairs[index].question for index in left]
 
     for match in near_duplicates(questions(), config):
         while shown[0][0] < match.group:
@@ -207,6 +208,10 @@ def _find_similar(
         if _same_form(pairs[one]) == _same_form(pairs[other]):  # else one hash, two forms
             rivals[one].append((other, match.similarity))
             rivals[other].append((one, match.similarity))
+
+
+def _are_copies(one: Pair, other: Pair) -> bool:
+    return _same_form(one) == _same_form(other) and _same_question(one) == _same_question(other)
 
 
 def _rejection(pair: Pair, kept: Pair, score: float) -> Rejection:

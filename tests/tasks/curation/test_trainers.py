@@ -8,10 +8,12 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from datasets import load_dataset, load_from_disk
+from tokenizers import processors
+from transformers import PreTrainedTokenizerFast
 from trl import SFTConfig, SFTTrainer
 
 from tasks.curation.formats import export
@@ -21,6 +23,7 @@ from tests.tasks.curation.corpus import DOCUMENT, pair, refusal
 from tests.tiny import tiny_llama, tiny_tokenizer
 
 Row = dict[str, Any]
+Style = Literal["chatml", "llama2"]
 
 
 @pytest.fixture
@@ -46,41 +49,48 @@ def exported(run: Path, name: str) -> list[Row]:
     return [json.loads(line) for line in lines]
 
 
-def train(dataset: Any, folder: Path, style: str) -> SFTTrainer:
-    tokenizer = tiny_tokenizer(["Who built the heron pump? Odo Marrick"], style=style)  # type: ignore[arg-type]
+def train(dataset: Any, folder: Path, style: Style, *, own_start: bool = True) -> tuple[PreTrainedTokenizerFast, Row]:
+    """One step of SFTTrainer; the tokenizer, and the first row as the trainer sees it."""
+    tokenizer = tiny_tokenizer(["Who built the heron pump? Odo Marrick"], style=style)
+    if not own_start:  # add_bos_token=False, as Llama's tokenizers have it
+        tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(single="$A", special_tokens=[])
     arguments = SFTConfig(
         output_dir=str(folder), max_steps=1, per_device_train_batch_size=4, use_cpu=True, bf16=False, report_to="none",
         save_strategy="no", activation_checkpointing=False, max_length=512, disable_tqdm=True,
     )  # fmt: skip
     trainer = SFTTrainer(tiny_llama(tokenizer), args=arguments, train_dataset=dataset, processing_class=tokenizer)
     assert math.isfinite(trainer.train().training_loss)
-    return trainer
+    rows: Any = trainer.train_dataset
+    return tokenizer, next(iter(rows))
 
 
-@pytest.mark.parametrize(
-    ("name", "style"), [("llama2", "llama2"), ("prompt-completion", "llama2"), ("messages", "chatml")]
-)
-def test_trl_trains_on_the_exported_rows(name: str, style: str, run: Path, tmp_path: Path) -> None:
-    files = str(export(run, name) / "train.jsonl")
-    dataset = load_dataset("json", data_files=files, split="train", cache_dir=str(tmp_path / "cache"))
-    trainer = train(dataset, tmp_path / "out", style)
-    ids = trainer.train_dataset[0]["input_ids"]
-    tokenizer = trainer.processing_class
-    text = str(tokenizer.decode(ids))
-    assert "Who built the heron pump?" in text and "Odo Marrick" in text
-    # TRL takes the text column's own <s> and </s> for the tokenizer's: none is doubled.
-    assert ids.count(tokenizer.eos_token_id) == (3 if style == "chatml" else 1)
+@pytest.mark.parametrize(("name", "style"), [("prompt-completion", "llama2"), ("messages", "chatml")])
+def test_trl_trains_on_the_exported_rows(name: str, style: Style, run: Path, tmp_path: Path) -> None:
+    dataset = load_dataset("json", data_files=str(export(run, name) / "train.jsonl"), split="train", cache_dir=tmp_path)
+    tokenizer, row = train(dataset, tmp_path / "out", style)
+    text = str(tokenizer.decode(row["input_ids"]))
+    assert "Source:heron Who built the heron pump?" in text and "Source:heron Odo Marrick" in text
     if style == "llama2":
-        assert ids.count(tokenizer.bos_token_id) == 1
+        assert row["input_ids"].count(tokenizer.bos_token_id) == row["input_ids"].count(tokenizer.eos_token_id) == 1
+        assert row["labels"][0] == -100 and row["labels"][-1] == tokenizer.eos_token_id
+
+
+def test_trl_trains_on_the_classic_text_whose_marks_are_its_own(run: Path, tmp_path: Path) -> None:
+    """The column carries ``<s>`` and ``</s>``: a tokenizer that adds a start of its own would make it two."""
+    dataset = load_dataset(
+        "json", data_files=str(export(run, "llama2") / "train.jsonl"), split="train", cache_dir=tmp_path
+    )
+    tokenizer, row = train(dataset, tmp_path / "out", "llama2", own_start=False)
+    assert row["input_ids"].count(tokenizer.bos_token_id) == row["input_ids"].count(tokenizer.eos_token_id) == 1
+    assert (row["input_ids"][0], row["input_ids"][-1]) == (tokenizer.bos_token_id, tokenizer.eos_token_id)
 
 
 @pytest.mark.parametrize("read", [load_dataset, load_from_disk], ids=["load_dataset", "load_from_disk"])
 def test_trl_trains_on_the_dataset_folder(read: Callable[..., Any], run: Path, tmp_path: Path) -> None:
     folder = export(run, "hf")
     cached = {"cache_dir": str(tmp_path / "cache")} if read is load_dataset else {}
-    trainer = train(read(str(folder), **cached)["train"], tmp_path / "out", "llama2")
-    row = trainer.train_dataset[0]
-    assert row["completion_mask"][-1] == 1 and row["completion_mask"][0] == 0
+    tokenizer, row = train(read(str(folder), **cached)["train"], tmp_path / "out", "llama2")
+    assert row["labels"][0] == -100 and row["labels"][-1] == tokenizer.eos_token_id
 
 
 def test_llama_factory_finds_its_columns(run: Path) -> None:
