@@ -63,6 +63,8 @@ def make_refusals(
     """
     answerable = [pair for pair in pairs if pair.kind == "answerable"]
     wanted = round(len(answerable) * config.share / (1 - config.share))
+    if not wanted:
+        return [], []
     drawn = _in_turn(_candidates(answerable, maker, outside, config), seed)
     asked = Asked(answerable, curation.duplicate_similarity)
     taken: list[Pair] = []
