@@ -146,11 +146,12 @@ def run(
     out: Path | None,
 ) -> None:
     """Make a dataset from CORPUS (a file or folder), tune a model on it, and measure both."""
-    from tasks.corpus.readers import read_corpus
+    from tasks.corpus.readers import iter_corpus
     from tasks.curation.extra import peek
 
     config = configuration(preset, generator, student, settings, extra)
-    read_corpus(corpus)  # an unusable text is told at once, before anything is started
+    for _ in iter_corpus(corpus):  # an unusable text is told at once, before anything is started
+        pass
     peek(config.imports, config.curation)
     folder = out or default_run(corpus, preset)
     with engine():
