@@ -218,7 +218,7 @@ def report(total: int, figures: dict[str, Figures | None]) -> str:
         ("the same pairs are kept in any order", "yes" if quality["any_order"] else "NO", "yes"),
     ]
     lines[-1] += "".join(f"\n| {name} | {value} | {aim} |" for name, value, aim in rows)
-    bands = bands_for(CONFIG.duplicate_similarity, CONFIG.minhash_permutations)
+    bands = bands_for(CONFIG.duplicate_similarity, CONFIG.minhash_permutations, CONFIG.missed_duplicates)
     lines.append(
         f"Jaccard {CONFIG.duplicate_similarity} over word shingles, {CONFIG.minhash_permutations} permutations in "
         f"{bands} bands. Outside the index, 16 bytes a pair are held."

@@ -71,7 +71,10 @@ class GenerationConfig(Section):
 class CurationConfig(Section):
     """Filters and near-duplicates."""
 
+    # Self-Instruct drops instructions of 3 words or fewer, or more than 150 (arXiv:2212.10560, its filter of generated
+    # instructions). "Who is Odo?" is a question of 3; one about a single fact has no use for more than 40.
     question_words: tuple[int, int] = Field((3, 40), description="fewest and most words of a question")
+    # An answer is a span of a sentence or a recited sentence. Tokens have a limit of their own: tuning.max_length.
     answer_words: tuple[int, int] = Field((1, 60), description="fewest and most words of an answer")
     # Grounding by content words is the precision side of ROUGE-1 (Lin 2004) without its stop words.
     grounding: float = Field(0.8, ge=0, le=1, description="share of the answer's content words found in the evidence")
@@ -79,6 +82,13 @@ class CurationConfig(Section):
     duplicate_similarity: float = Field(0.8, gt=0, le=1, description="Jaccard over word shingles: same question")
     # The filter of C4-like corpora asks for a language score; a question is too short for one, letters are not.
     foreign_letters: float = Field(0.3, ge=0, le=1, description="most letters of another script than Latin, as a share")
+    # One foreign small word is a name ("Der Blaue Reiter"): there have to be more, and more of them than English ones.
+    foreign_words: int = Field(2, ge=1, description="fewest small words of another language that make it that language")
+    # 1 - (1 - s^r)^b is the chance to be found (Leskovec, Rajaraman & Ullman, Mining of Massive Datasets, sec. 3.4.2).
+    missed_duplicates: float = Field(
+        0.01, gt=0, lt=1, description="most chance to miss a duplicate at the very threshold; sets the LSH bands"
+    )
+    # The longer the signature, the finer the choice of bands; 256 gives 32 bands of 8 at a threshold of 0.8.
     minhash_permutations: int = Field(256, ge=16, le=1024, description="length of a MinHash signature")
 
 

@@ -34,7 +34,8 @@ def dataset_card(run: Path, documents: Sequence[Document], pairs: Sequence[Pair]
     """The card of a run's dataset.
 
     Args:
-        run: the run's folder: ``config.json``, ``funnel.json`` and ``completions.jsonl`` are read where they are.
+        run: the run's folder: ``config.json``, ``funnel.json``, ``audit.json`` and ``completions.jsonl`` are read where
+            they are.
         documents: the corpus.
         pairs: all kept pairs.
         rows: how many rows each split has.
@@ -51,6 +52,7 @@ def dataset_card(run: Path, documents: Sequence[Document], pairs: Sequence[Pair]
         _generator(run, settings, pairs),
         _contents(pairs),
         _funnel(_json(run / "funnel.json", [])),
+        _checks(_json(run / "audit.json", [])),
         f"## Known limits\n\n{LIMITS}",
     ]
     return "\n\n".join(parts) + "\n"
@@ -146,3 +148,10 @@ def _funnel(stages: Sequence[Mapping[str, Any]]) -> str:
         told = lost or ", ".join(f"{count:,} {name}" for name, count in stage.get("counts", {}).items())
         rows.append(f"| {stage['stage']} | {stage['parsed']:,} | {stage['kept']:,} | {quoted(told)} |")
     return "## Funnel\n\n| stage | in | kept | rejected, by reason |\n|---|---|---|---|\n" + "\n".join(rows)
+
+
+def _checks(checks: Sequence[Mapping[str, Any]]) -> str:
+    if not checks:
+        return "## Checks\n\nThe run was exported before its audit; `closedbook audit` makes it."
+    rows = "\n".join(f"| {check['name']} | {quoted(check['looked_at'])} | {check['count']:,} |" for check in checks)
+    return f"## Checks\n\n| check | looked at | problems |\n|---|---|---|\n{rows}"

@@ -36,8 +36,6 @@ REASON = "duplicate"
 SEED = 1
 Rivals = defaultdict[int, list[tuple[int, float]]]  # position of a pair -> what it duplicates, at what similarity
 BATCH = 4096
-# A duplicate at exactly the threshold is missed as a candidate with at most this probability.
-MISSED = 0.01
 
 
 class Match(NamedTuple):
@@ -59,15 +57,15 @@ def _scanned(text: str) -> Scan:
     return scan(text)
 
 
-def bands_for(threshold: float, permutations: int) -> int:
-    """The fewest LSH bands that miss a pair at the threshold with a probability of at most ``MISSED``.
+def bands_for(threshold: float, permutations: int, missed: float) -> int:
+    """The fewest LSH bands that miss a pair at the threshold with a probability of at most ``missed``.
 
     With b bands of r rows a pair of Jaccard s is a candidate with probability 1 - (1 - s^r)^b (Leskovec, Rajaraman &
     Ullman, "Mining of Massive Datasets", section 3.4.2). Fewer bands mean fewer candidates in vain.
     """
     for bands in range(1, permutations):
         rows = permutations // bands
-        if permutations % bands == 0 and (1 - threshold**rows) ** bands <= MISSED:
+        if permutations % bands == 0 and (1 - threshold**rows) ** bands <= missed:
             return bands
     return permutations
 
@@ -80,7 +78,7 @@ def near_duplicates(groups: Iterable[Sequence[str]], config: CurationConfig) -> 
         config: the least similarity, and the length of the signatures.
     """
     threshold, permutations = config.duplicate_similarity, config.minhash_permutations
-    bands = bands_for(threshold, permutations)
+    bands = bands_for(threshold, permutations, config.missed_duplicates)
     stream = ((number, text) for number, group in enumerate(groups) for text in group)
     held: list[str] = []
     current, index = -1, RMinHashLSH(threshold, permutations, bands)

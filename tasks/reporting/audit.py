@@ -123,6 +123,8 @@ def _counts(files: Files) -> Look:
     steps += [("examples and withheld", used + withheld, "pairs.jsonl", rows["pairs"])]
     brought = by_name["import"].kept if "import" in by_name else 0
     steps += [("import", brought, "examples without a pair", sum(not example.pair_id for example in files.examples))]
+    if "train" in by_name:
+        steps += [("train.jsonl", rows["train"], "train", by_name["train"].parsed)]
     problems += [f"{a}: {n:,} go out, {b}: {m:,} come in" for a, n, b, m in steps if n != m]
     return f"{len(stages)} stages, {len(steps)} steps between them and the files", problems
 

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.config import CurationConfig
-from tasks.curation.dedup import MISSED, are_duplicates, bands_for, drop_duplicates, near_duplicates
+from tasks.curation.dedup import are_duplicates, bands_for, drop_duplicates, near_duplicates
 from tasks.records import Pair
 from tests.tasks.curation.corpus import CONFIG, pair, refusal
 
@@ -104,11 +104,13 @@ def test_a_pair_is_only_dropped_for_one_that_is_kept() -> None:
     assert [one.ref for one in rejections] == [longer.id]
 
 
+@pytest.mark.parametrize("missed", [0.01, 0.2])
 @pytest.mark.parametrize(("threshold", "permutations"), [(0.8, 256), (0.8, 128), (0.5, 128), (0.95, 64), (0.3, 128)])
-def test_bands_miss_little_and_divide_the_signature(threshold: float, permutations: int) -> None:
-    bands = bands_for(threshold, permutations)
+def test_bands_miss_little_and_divide_the_signature(threshold: float, permutations: int, missed: float) -> None:
+    bands = bands_for(threshold, permutations, missed)
     assert permutations % bands == 0
-    assert (1 - threshold ** (permutations // bands)) ** bands <= MISSED
+    assert (1 - threshold ** (permutations // bands)) ** bands <= missed
+    assert bands <= bands_for(threshold, permutations, missed / 10)
 
 
 def test_nothing_comes_of_nothing() -> None:

@@ -138,6 +138,8 @@ def run(tmp_path: Path) -> Path:
     write_records(folder / "completions.jsonl", [{"prompt_id": "abc123", "model": "SmolLM2"}])
     settings = {"config": {"generation": {"generator": "embedded"}}, "corpus": str(corpus / "heron.txt")}
     write_json(folder / "config.json", settings)
+    checks = [{"name": "no near-duplicates", "looked_at": "2 pairs", "problems": [], "count": 0}]
+    write_json(folder / "audit.json", checks)
     stages = [{"stage": "filter", "parsed": 9, "kept": 2, "rejected": {"trivial": 7}}]
     write_json(folder / "funnel.json", stages)
     return folder
@@ -194,6 +196,15 @@ def test_the_dataset_folder_is_read_both_ways_with_provenance(run: Path, tmp_pat
 
 def test_the_card_says_where_it_all_comes_from(run: Path) -> None:
     card = (export(run, "hf") / "README.md").read_text(encoding="utf-8")
-    for told in ("license: cc0-1.0", "abc123", "embedded", "7 trivial", "| train | 3 |", "Known limits", "refusal"):
+    for told in (
+        "license: cc0-1.0",
+        "abc123",
+        "embedded",
+        "7 trivial",
+        "| train | 3 |",
+        "Known limits",
+        "refusal",
+        "| no near-duplicates | 2 pairs | 0 |",
+    ):
         assert told in card
     assert "<script>" not in card
