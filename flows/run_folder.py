@@ -28,6 +28,7 @@ from tasks.config import Config
 from tasks.corpus.readers import find_texts
 from tasks.errors import StorageError, UsageError
 from tasks.records import Rejection, Tally
+from tasks.reporting.audit import AUDIT
 from tasks.reporting.funnel import FUNNEL, load_funnel, save_funnel
 from tasks.storage import MANIFEST, file_hash, read_records, write_json, write_records
 
@@ -121,6 +122,7 @@ def _stages(run: Path) -> list[dict[str, Any]]:
 
 def account(run: Path, tallies: Sequence[Tally], rejections: Iterable[Rejection], sentences: int | None = None) -> None:
     """Write what stages rejected, in place of what the same stages rejected before; sentences are in no other file."""
+    (run / AUDIT).unlink(missing_ok=True)  # what was audited has changed
     stages = {tally.stage for tally in tallies}
     earlier = read_records(run / REJECTED, Rejection) if (run / REJECTED).is_file() else []
     kept = [rejection for rejection in earlier if rejection.stage not in stages]
