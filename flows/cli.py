@@ -96,6 +96,13 @@ def steering_options(command: Command) -> Command:
         click.option(
             "--set", "settings", metavar="KEY=VALUE", multiple=True, help="Change one value, e.g. tuning.epochs=3."
         ),
+        click.option(
+            "--extra",
+            metavar="FILE",
+            multiple=True,
+            help="Examples to train on too (Alpaca, ShareGPT, llama2, JSONL, CSV, dataset folder); named columns and "
+            "a limit follow the path: faq.csv,question=ask,answer=say,closed=true,most=500.",
+        ),
         click.option("--student", metavar="S", help="Model to tune: 'embedded', or a Hugging Face name or folder."),
         click.option(
             "--generator", metavar="G", help="'embedded', 'none', a Hugging Face name, a .gguf file, or a URL."
@@ -106,15 +113,19 @@ def steering_options(command: Command) -> Command:
     return command
 
 
-def configuration(preset: str, generator: str | None, student: str | None, settings: tuple[str, ...]) -> "Config":
-    """Resolve the options; ``--generator`` and ``--student`` are short for the two settings of these names.
+def configuration(
+    preset: str, generator: str | None, student: str | None, settings: tuple[str, ...], extra: tuple[str, ...]
+) -> "Config":
+    """Resolve the options; ``--generator``, ``--student`` and ``--extra`` are short for settings.
 
     Raises:
         UsageError: for an unknown preset or name, or a value that does not fit.
     """
-    from tasks.config import Config
+    from tasks.config import Config, ImportConfig
 
     overrides = list(settings)
+    imports = [ImportConfig.parse(text).model_dump() for text in extra]
+    overrides += [f"imports={json.dumps(imports)}"] if imports else []
     overrides += [f"generation.generator={json.dumps(generator)}"] if generator is not None else []
     overrides += [f"tuning.student={json.dumps(student)}"] if student is not None else []
     return Config.build(preset, overrides)
@@ -131,13 +142,17 @@ def run(
     generator: str | None,
     student: str | None,
     settings: tuple[str, ...],
+    extra: tuple[str, ...],
     out: Path | None,
 ) -> None:
     """Make a dataset from CORPUS (a file or folder), tune a model on it, and measure both."""
-    from tasks.corpus.readers import read_corpus
+    from tasks.corpus.readers import iter_corpus
+    from tasks.curation.extra import peek
 
-    config = configuration(preset, generator, student, settings)
-    read_corpus(corpus)  # an unusable text is told at once, before anything is started
+    config = configuration(preset, generator, student, settings, extra)
+    for _ in iter_corpus(corpus):  # an unusable text is told at once, before anything is started
+        pass
+    peek(config.imports, config.curation)
     folder = out or default_run(corpus, preset)
     with engine():
         from flows.self_instruct import self_instruct
@@ -267,6 +282,16 @@ def export(run: Path, form: str, out: Path | None) -> None:
     from tasks.curation.formats import export as write
 
     click.echo(write(run, form, out))
+
+
+@closedbook.command()
+@run_argument
+@debug_option
+def audit(run: Path) -> None:
+    """Check the dataset of RUN anew: counts, provenance, near-duplicates, leaks, refusal twins, formats."""
+    from flows.audit import audit_run
+
+    audit_run(run)
 
 
 @closedbook.group()

@@ -1,23 +1,29 @@
 """Candidate pairs to training examples: filters, duplicates, refusal twins, split, rendering-free examples.
 
 candidates.jsonl  ->  pairs.jsonl train.jsonl valid.jsonl, and every loss in rejected.jsonl by its reason
+imported files    ->  imported.jsonl (which example came from which row), and their examples in train.jsonl
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from prefect import flow, task
 
-from flows.run_folder import account, measured
+from flows.run_folder import account, measured, read_setup
 from tasks.config import Config
 from tasks.curation.dedup import drop_duplicates
 from tasks.curation.examples import to_examples
+from tasks.curation.extra import IMPORTED, take_imports
 from tasks.curation.filters import filter_pairs
-from tasks.curation.refusals import Entity, RefusalMaker, Side, make_refusals, outside_questions
+from tasks.curation.inventing import Side
+from tasks.curation.refusal_draw import make_refusals, outside_questions
+from tasks.curation.refusals import Entity, RefusalMaker
 from tasks.curation.splits import assign_splits, check_splits
 from tasks.errors import UnusableResult
-from tasks.records import Document, Fact, Pair, Rejection, Tally
+from tasks.probing.general import general_probes
+from tasks.probing.probes import leaks, load_probes
+from tasks.records import Document, Example, Fact, Pair, Probe, Rejection, Tally
 from tasks.storage import read_records, write_records
 
 logger = logging.getLogger(__name__)
@@ -70,10 +76,16 @@ def corpus_text(run: Path) -> str:
 
 def refusal_maker(run: Path, side: Side) -> RefusalMaker:
     """Make the maker of refusals that knows a run's corpus; training and probing use disjoint invented names."""
-    facts = read_records(run / "facts.jsonl", Fact)
-    named = read_records(run / "entities.jsonl", Entity)
-    tags = sorted({fact.source for fact in facts})
-    return RefusalMaker(corpus_text(run), named, [fact.statement or fact.text for fact in facts], tags, side)
+    texts = {document.source: document.text for document in read_records(run / "documents.jsonl", Document)}
+    statements = [fact.statement or fact.text for fact in read_records(run / "facts.jsonl", Fact)]
+    gold = "\n".join(probe.question for probe in gold_probes(read_setup(run).corpus))
+    return RefusalMaker(texts, read_records(run / "entities.jsonl", Entity), statements, side, taken=gold)
+
+
+def gold_probes(corpus: Path) -> list[Probe]:
+    """Read the hand-written probes beside a corpus, if it has any."""
+    path = (corpus if corpus.is_dir() else corpus.parent) / "probes.jsonl"
+    return load_probes(path) if path.is_file() else []
 
 
 @task(task_run_name="refuse {run.name}")
@@ -81,9 +93,11 @@ def refuse(run: Path, config: Config) -> None:
     """Add refusal twins of the kept pairs, checked against the whole corpus."""
     kept = [pair for pair in read_records(run / "pairs.jsonl", Pair) if pair.kind == "answerable"]
     maker, outside = refusal_maker(run, "train"), outside_questions(corpus_text(run))
-    refusals = make_refusals(kept, maker, outside, config.refusals, seed=config.seed)
+    refusals, unfit = make_refusals(kept, maker, outside, config.refusals, seed=config.seed, curation=config.curation)
     write_records(run / "pairs.jsonl", [*kept, *refusals])
-    logger.info(f"made {len(refusals):,} refusals")
+    drawn = len(refusals) + len(unfit)
+    account(run, [tally("refuse", parsed=drawn, kept=len(refusals), rejections=unfit)], unfit)
+    logger.info(f"made {len(refusals):,} refusals of {drawn:,} drawn")
 
 
 @task(task_run_name="compose {run.name}")
@@ -93,7 +107,24 @@ def compose(run: Path, config: Config) -> None:
     splits = assign_splits(pairs, config.split, config.seed, curation=config.curation)
     if problems := check_splits(pairs, splits, curation=config.curation):
         raise UnusableResult(f"{run.name}: {problems[0]}")
-    examples = to_examples(pairs, splits, config.tuning, seed=config.seed)
+    examples = to_examples(pairs, splits, config.tuning, seed=config.seed) + bring(run, pairs, config)
     for side in ("train", "valid"):
         write_records(run / f"{side}.jsonl", [example for example in examples if example.split == side])
     logger.info(f"composed {len(examples):,} examples")
+
+
+def bring(run: Path, pairs: Sequence[Pair], config: Config) -> list[Example]:
+    """Read what the configuration imports; write where each example came from, and count the rest by reason."""
+    probes = [*gold_probes(read_setup(run).corpus), *general_probes("")]
+    known = [probe.question for probe in probes]
+
+    def near(asked: Sequence[str]) -> dict[str, str]:
+        return leaks([Probe(question, "import", question, None, None) for question in asked], known)
+
+    taken, unfit = take_imports(config.imports, pairs, config.curation, system=config.tuning.system, near=near)
+    write_records(run / IMPORTED, [{"example_id": one.example.id, "ref": one.ref} for one in taken])
+    if config.imports:
+        parsed = len(taken) + len(unfit)
+        account(run, [tally("import", parsed=parsed, kept=len(taken), rejections=unfit)], unfit)
+        logger.info(f"imported {len(taken):,} examples of {parsed:,} read")
+    return [one.example for one in taken]

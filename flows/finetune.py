@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 from prefect import flow, task
 
-from flows.curate import refusal_maker
+from flows.curate import refusal_maker, tally
 from flows.models import identity
-from flows.run_folder import measured
+from flows.run_folder import account, measured
 from flows.students import CALIBRATION, open_student
 from flows.terminal import bar
 from tasks.config import Config
@@ -75,6 +75,7 @@ def recipe(config: Config) -> str:
 def train(run: Path, config: Config) -> None:
     """Train, showing steps, loss and speed."""
     from tasks.tuning import sft  # seconds to import: only here, so that reading and generating start at once
+    from tasks.tuning.lengths import too_long
 
     with bar("training", "steps") as progress:
 
@@ -82,6 +83,9 @@ def train(run: Path, config: Config) -> None:
             progress.to(step.step, step.steps, f"loss {step.loss:.3f}  {step.tokens_per_second:,.0f} tokens/s")
 
         examples = read_records(run / "train.jsonl", Example)
+        unfit = too_long(examples, config.tuning)
+        parsed = len(examples)
+        account(run, [tally("train", parsed=parsed, kept=parsed - len(unfit), rejections=unfit)], unfit)
         statements = statements_of(read_records(run / "pairs.jsonl", Pair), {example.pair_id for example in examples})
         done = sft.finetune(examples, config.tuning, run, seed=config.seed, statements=statements, report=show)
     logger.info(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from prefect import flow, task
 
-from flows.curate import corpus_text, refusal_maker, tally
+from flows.curate import corpus_text, gold_probes, refusal_maker, tally
 from flows.run_folder import account, measured, read_setup
 from flows.students import Student, open_student
 from flows.terminal import bar
@@ -83,12 +83,6 @@ def collect(run: Path, config: Config) -> None:
     lost = [*leaked, *unfit]
     account(run, [tally("probe", parsed=len(probes) + len(lost), kept=len(probes), rejections=lost)], lost)
     logger.info(f"{len(probes):,} probes: {len(kept):,} hand-written, {len(drawn):,} drawn, {len(general):,} general")
-
-
-def gold_probes(corpus: Path) -> list[Probe]:
-    """Read the hand-written probes beside a corpus, if it has any."""
-    path = (corpus if corpus.is_dir() else corpus.parent) / "probes.jsonl"
-    return load_probes(path) if path.is_file() else []
 
 
 def sides(run: Path, pairs: Sequence[Pair], trained: Sequence[Example]) -> Drawn:

@@ -28,6 +28,7 @@ from tasks.config import Config
 from tasks.corpus.readers import find_texts
 from tasks.errors import StorageError, UsageError
 from tasks.records import Rejection, Tally
+from tasks.reporting.audit import AUDIT
 from tasks.reporting.funnel import FUNNEL, load_funnel, save_funnel
 from tasks.storage import MANIFEST, file_hash, read_records, write_json, write_records
 
@@ -121,6 +122,7 @@ def _stages(run: Path) -> list[dict[str, Any]]:
 
 def account(run: Path, tallies: Sequence[Tally], rejections: Iterable[Rejection], sentences: int | None = None) -> None:
     """Write what stages rejected, in place of what the same stages rejected before; sentences are in no other file."""
+    (run / AUDIT).unlink(missing_ok=True)  # what was audited has changed
     stages = {tally.stage for tally in tallies}
     earlier = read_records(run / REJECTED, Rejection) if (run / REJECTED).is_file() else []
     kept = [rejection for rejection in earlier if rejection.stage not in stages]
@@ -137,15 +139,22 @@ def seal(run: Path) -> None:
     setup = json.loads((run / CONFIG).read_text(encoding="utf-8"))
     corpus = Path(setup["corpus"])
     texts, folder = (find_texts(corpus), corpus) if corpus.is_dir() else ([corpus], corpus.parent)
+    imported = [file for part in setup["config"]["imports"] for file in _files(Path(part["path"]))]
     outputs = sorted(path for path in run.rglob("*") if path.is_file() and not path.name.startswith("."))
     write_json(
         run / MANIFEST,
         setup
         | {
             "seed": setup["config"]["seed"],
-            "inputs": {str(path.relative_to(folder)): file_hash(path) for path in texts},
+            "inputs": {str(path.relative_to(folder)): file_hash(path) for path in texts}
+            | {str(path): file_hash(path) for path in imported},
             "outputs": {str(path.relative_to(run)): file_hash(path) for path in outputs},
             "funnel": [asdict(tally) for tally in load_funnel(run).stages],
             "stages": _stages(run),
         },
     )
+
+
+def _files(path: Path) -> list[Path]:
+    """A file, or all files of a folder."""
+    return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]

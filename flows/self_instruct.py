@@ -16,7 +16,7 @@ from flows.curate import curate
 from flows.finetune import finetune
 from flows.generate import generate
 from flows.probe import probe
-from flows.run_folder import begin, held, seal
+from flows.run_folder import begin, held, read_setup, seal
 from tasks.config import Config
 
 
@@ -41,8 +41,10 @@ def self_instruct(corpus: Path, run: Path, config: Config = Config()) -> Path:
 
 @task(task_run_name="publish {run.name}")
 def publish(run: Path) -> None:
-    """Write the report, and last the manifest, which makes the folder a finished run."""
+    """Audit the dataset, write the report, and last the manifest, which makes the folder a finished run."""
+    from tasks.reporting.audit import write_audit
     from tasks.reporting.page import render_report  # draws with matplotlib: a second to import
 
+    write_audit(run, read_setup(run).config)
     render_report(run)
     seal(run)

@@ -5,7 +5,9 @@ Unknown names and values out of range are refused, never ignored.
 """
 
 import json
+import re
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -69,7 +71,10 @@ class GenerationConfig(Section):
 class CurationConfig(Section):
     """Filters and near-duplicates."""
 
+    # Self-Instruct drops instructions of 3 words or fewer, or more than 150 (arXiv:2212.10560, its filter of generated
+    # instructions). "Who is Odo?" is a question of 3; one about a single fact has no use for more than 40.
     question_words: tuple[int, int] = Field((3, 40), description="fewest and most words of a question")
+    # An answer is a span of a sentence or a recited sentence. Tokens have a limit of their own: tuning.max_length.
     answer_words: tuple[int, int] = Field((1, 60), description="fewest and most words of an answer")
     # Grounding by content words is the precision side of ROUGE-1 (Lin 2004) without its stop words.
     grounding: float = Field(0.8, ge=0, le=1, description="share of the answer's content words found in the evidence")
@@ -77,6 +82,13 @@ class CurationConfig(Section):
     duplicate_similarity: float = Field(0.8, gt=0, le=1, description="Jaccard over word shingles: same question")
     # The filter of C4-like corpora asks for a language score; a question is too short for one, letters are not.
     foreign_letters: float = Field(0.3, ge=0, le=1, description="most letters of another script than Latin, as a share")
+    # One foreign small word is a name ("Der Blaue Reiter"): there have to be more, and more of them than English ones.
+    foreign_words: int = Field(2, ge=1, description="fewest small words of another language that make it that language")
+    # 1 - (1 - s^r)^b is the chance to be found (Leskovec, Rajaraman & Ullman, Mining of Massive Datasets, sec. 3.4.2).
+    missed_duplicates: float = Field(
+        0.01, gt=0, lt=1, description="most chance to miss a duplicate at the very threshold; sets the LSH bands"
+    )
+    # The longer the signature, the finer the choice of bands; 256 gives 32 bands of 8 at a threshold of 0.8.
     minhash_permutations: int = Field(256, ge=16, le=1024, description="length of a MinHash signature")
 
 
@@ -85,9 +97,45 @@ class RefusalConfig(Section):
 
     # A quarter to a third: R-Tuning (arXiv:2311.09677) and the Idk datasets (arXiv:2401.13275) over-refuse above it.
     share: float = Field(0.2, ge=0, lt=1, description="refusals as a share of all pairs")
-    kinds: tuple[str, ...] = Field(
-        ("fictitious", "near-miss", "moved", "unstated", "tag", "outside"), description="which twins are made"
+    kinds: tuple[Literal["fictitious", "near-miss", "moved", "foreign", "unstated", "tag", "outside"], ...] = Field(
+        ("fictitious", "near-miss", "moved", "foreign", "unstated", "tag", "outside"),
+        description="which twins are made; 'foreign', of another document's entities, where there are several",
     )
+
+
+class ImportConfig(Section):
+    """Examples from elsewhere that are trained on too: general replay, or an existing question-answer set."""
+
+    path: str = Field(min_length=1, description="a .json, .jsonl, .csv or .tsv file, or a dataset folder")
+    question: str = Field("", description="name of the column; '' where the rows have one of the known shapes")
+    answer: str = Field("", description="… of the answer; the two are named together")
+    system: str = Field("", description="… of the system prompt")
+    source: str = Field("", description="… of the Source tag")
+    closed: bool = Field(False, description="asked under the closed-domain system prompt, not the rows' own or none")
+    most: int = Field(1000, ge=1, description="examples taken; the file is not read any further")
+
+    @classmethod
+    def parse(cls, text: str) -> "ImportConfig":
+        """Read 'faq.csv,question=ask,answer=say,closed=true'; a path is made absolute, since a stage may run later.
+
+        Raises:
+            UsageError: for a value that does not fit.
+        """
+        path, *options = re.split(rf",(?=(?:{'|'.join(cls.model_fields)})=)", text)
+        try:
+            return cls(path=str(Path(path).resolve()), **dict(option.split("=", 1) for option in options))
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise UsageError(f"--extra {text}: {first['loc'][0]}={first['input']!r}: {first['msg']}") from error
+
+    @model_validator(mode="after")
+    def _both_are_named(self) -> "ImportConfig":
+        if bool(self.question) != bool(self.answer) or ((self.system or self.source) and not self.question):
+            raise UsageError(
+                f"imports of {self.path}: name the columns of the question and of the answer, e.g. "
+                f"--extra {self.path},question=ask,answer=say"
+            )
+        return self
 
 
 class SplitConfig(Section):
@@ -151,6 +199,7 @@ class Config(Section):
     curation: CurationConfig = CurationConfig()
     refusals: RefusalConfig = RefusalConfig()
     split: SplitConfig = SplitConfig()
+    imports: tuple[ImportConfig, ...] = ()
     tuning: TuningConfig = TuningConfig()
     probing: ProbeConfig = ProbeConfig()
 

@@ -6,12 +6,14 @@
 The libraries that read html, markdown, epub, pdf and docx are imported when such a file is met, and not before.
 """
 
+import codecs
 import importlib
 import logging
 import os
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -45,13 +47,22 @@ FORMATS = {
     ".docx": Format("tasks.corpus.from_docx", "python-docx"),
 }
 SUFFIXES = ", ".join(FORMATS)
+LARGEST_TEXT = 16_000_000
+"""Bytes of a plain text that is read whole: some 2.7 million words, more than all but a few books have."""
+PART_ENDS = (b"\n\n", b"\r\n\r\n", b"\n", b" ")
 ABOUT_THE_CORPUS = re.compile(r"(?:readme|licen[cs]e)\b|probes.*\.jsonl$|source\.json$", re.I)
 
 
 def read_corpus(path: Path) -> list[Document]:
-    """Read a file, or every text of a folder, as documents in the order of their paths.
+    """Read a file, or every text of a folder, as documents in the order of their paths; raises as ``iter_corpus``."""
+    return list(iter_corpus(path))
 
-    In a folder, READMEs, licences, probes, records of origin, hidden files and formats unknown here are left out.
+
+def iter_corpus(path: Path) -> Iterator[Document]:
+    """Read a file, or every text of a folder, document by document: one is held at a time.
+
+    In a folder, READMEs, licences, probes, records of origin, hidden files and formats unknown here are left out. A
+    plain text larger than ``LARGEST_TEXT`` is read in parts, each a document with a tag of its own: big-part-1, ...
 
     Raises:
         UsageError: when there is no such path, or a file of an unknown format is given.
@@ -65,7 +76,42 @@ def read_corpus(path: Path) -> list[Document]:
     if not files:
         raise CorpusError(f"{path}: no text in this folder; put {SUFFIXES} files into it")
     tags = source_tags([file.relative_to(path if path.is_dir() else path.parent) for file in files])
-    return [read_document(file, tag) for file, tag in zip(files, tags, strict=True)]
+    for file, tag in zip(files, tags, strict=True):
+        if file.suffix.lower() == ".txt" and file.is_file() and file.stat().st_size > LARGEST_TEXT:
+            yield from _read_parts(file, tag)
+        else:
+            yield read_document(file, tag)
+
+
+def _read_parts(file: Path, tag: str) -> Iterator[Document]:
+    for number, data in enumerate(cut_text(file, LARGEST_TEXT), 1):
+        if data.strip():
+            yield _document(data, file, f"{tag}-part-{number}")
+
+
+def cut_text(file: Path, size: int) -> Iterator[bytes]:
+    """Cut a text of an encoding without byte-order mark after blank lines, into parts of at most ``size`` bytes.
+
+    Where no blank line is within reach a part ends after a line, or else a word, or else as it comes. A file with the
+    mark of UTF-16 or UTF-32 comes as one part.
+    """
+    with file.open("rb") as stream:
+        if stream.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE[:2]):
+            size = file.stat().st_size
+        stream.seek(0)
+        held = b""
+        while block := stream.read(size + 1 - len(held)):
+            held += block
+            if len(held) <= size:
+                continue
+            ends = (held.rfind(mark, 0, size) + len(mark) for mark in PART_ENDS if held.rfind(mark, 0, size) > 0)
+            end = next(ends, size)
+            while end < len(held) and held[end] & 0xC0 == 0x80:  # within a character of UTF-8
+                end -= 1
+            yield held[:end]
+            held = held[end:]
+        if held:
+            yield held
 
 
 def find_texts(folder: Path) -> list[Path]:
@@ -113,6 +159,10 @@ def read_document(file: Path, source: str) -> Document:
         data = file.read_bytes()
     except OSError as error:
         raise CorpusError(f"{file}: cannot be read ({error.strerror}); mend or remove it") from error
+    return _document(data, file, source)
+
+
+def _document(data: bytes, file: Path, source: str) -> Document:
     if not data.strip():
         raise CorpusError(f"{file}: is empty; remove it, or put text into it")
     extract = _reader(file)(data, str(file))

@@ -34,7 +34,8 @@ def dataset_card(run: Path, documents: Sequence[Document], pairs: Sequence[Pair]
     """The card of a run's dataset.
 
     Args:
-        run: the run's folder: ``config.json``, ``funnel.json`` and ``completions.jsonl`` are read where they are.
+        run: the run's folder: ``config.json``, ``funnel.json``, ``audit.json`` and ``completions.jsonl`` are read where
+            they are.
         documents: the corpus.
         pairs: all kept pairs.
         rows: how many rows each split has.
@@ -51,6 +52,7 @@ def dataset_card(run: Path, documents: Sequence[Document], pairs: Sequence[Pair]
         _generator(run, settings, pairs),
         _contents(pairs),
         _funnel(_json(run / "funnel.json", [])),
+        _checks(_json(run / "audit.json", [])),
         f"## Known limits\n\n{LIMITS}",
     ]
     return "\n\n".join(parts) + "\n"
@@ -99,8 +101,9 @@ data = load_from_disk("path/of/this/folder")    # arrow, the same rows
 
 `prompt` and `completion` are rendered (`[INST]`, no `<s>`), and are what TRL's SFTTrainer reads; `question`, `answer`,
 `system` and `tag` are the parts. `source`, `title`, `chunk_id`, `char_start`, `char_end` and `evidence` say where in
-which text an answer stands (-1 and empty for refusals); `form`, `kind`, `generator` and `twin_of` say how the
-row came to be. The validation split asks for taught facts in wordings that training does not use."""
+which text an answer stands (-1 and empty for refusals; an imported row has its file and row in `chunk_id`); `form`,
+`kind`, `generator` and `twin_of` say how the row came to be. The validation split asks for taught facts in wordings
+that training does not use."""
 
 
 def _origin(documents: Sequence[Document], notice: str) -> str:
@@ -145,3 +148,10 @@ def _funnel(stages: Sequence[Mapping[str, Any]]) -> str:
         told = lost or ", ".join(f"{count:,} {name}" for name, count in stage.get("counts", {}).items())
         rows.append(f"| {stage['stage']} | {stage['parsed']:,} | {stage['kept']:,} | {quoted(told)} |")
     return "## Funnel\n\n| stage | in | kept | rejected, by reason |\n|---|---|---|---|\n" + "\n".join(rows)
+
+
+def _checks(checks: Sequence[Mapping[str, Any]]) -> str:
+    if not checks:
+        return "## Checks\n\nThe run was exported before its audit; `closedbook audit` makes it."
+    rows = "\n".join(f"| {check['name']} | {quoted(check['looked_at'])} | {check['count']:,} |" for check in checks)
+    return f"## Checks\n\n| check | looked at | problems |\n|---|---|---|\n{rows}"

@@ -14,14 +14,16 @@ CONTROL = re.compile(
     r"""
       </?s>
     | \[ \s* /? \s* (?: INST | SYS | AVAILABLE_TOOLS | TOOL_CALLS | TOOL_RESULTS | TOOL_CONTENT | SYSTEM_PROMPT
+                      | THINK | IMG | ARGS | CALL_ID | Round \s \d+
                       | CLS | SEP | PAD | UNK | MASK | BOS | EOS | gMASK | sMASK ) \s* \]
     | << \s* /? \s* SYS \s* >>
     | < [|\uff5c] [^<>\n]{1,60}? [|\uff5c] >                          # <|im_start|>, <|eot_id|>, full-width bars
     | </?(?: bos | eos | pad | unk | mask | sep | cls | eod | bot | eot | think | reasoning | scratchpad
+           | sop | eop | eoh | eoa | image | start_of_image | end_of_image | function_call | function_response
            | tool_call | tool_response | tools | start_of_turn | end_of_turn | end_of_utterance | extra_id_\d+
            | unused\d+ | reserved_\d+ | special_\d+ | jupyter_\w+ | gh_stars | filename | fim_\w+ | 0x[0-9a-f]{2} )>
     | ^ \s* \#{2,} \s* (?: Instruction | Input | Response | Human | Assistant | User | System ) \b \s* :?
-    | ^ \s* (?: USER | ASSISTANT | HUMAN | SYSTEM | Human | Assistant | User | System ) \s* :
+    | ^ \s* (?: GPT4 \s Correct \s )? (?: USER | ASSISTANT | HUMAN | SYSTEM | Human | Assistant | User | System ) \s* :
     | \A \s* Source: (?= \S )
     | [\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069\ufffe\uffff\ud800-\udfff]
     """,

@@ -12,15 +12,16 @@ Two pairs are duplicates when source, kind and answer are the same and
 
 Candidates come from MinHash-LSH (rensa) and each is verified exactly, so precision is 1. Pairs that differ in source,
 form, answer, names or numbers never meet: each such group has an index of its own, and one group is held at a time.
-Within a group the best wording comes first (``_quality``), and a pair is only dropped for one that is kept: the result
-depends on neither order nor company, and a second pass drops nothing.
+What duplicates what is found first; then, from the best wording to the worst (``_quality``), a pair is dropped for a
+duplicate of it that is kept, and for nothing else. So the order of the pairs makes no difference, and a second pass
+drops nothing.
 """
 
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import chain, islice
-from typing import Literal, NamedTuple
+from itertools import chain, combinations, islice
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,10 +34,8 @@ from tasks.records import Pair, Rejection
 STAGE = "dedup"
 REASON = "duplicate"
 SEED = 1
-Rivals = dict[int, tuple[int, float]]  # position of a dropped pair -> position of the pair it duplicates, similarity
+Rivals = defaultdict[int, list[tuple[int, float]]]  # position of a pair -> what it duplicates, at what similarity
 BATCH = 4096
-# A duplicate at exactly the threshold is missed as a candidate with at most this probability.
-MISSED = 0.01
 
 
 class Match(NamedTuple):
@@ -58,31 +57,28 @@ def _scanned(text: str) -> Scan:
     return scan(text)
 
 
-def bands_for(threshold: float, permutations: int) -> int:
-    """The fewest LSH bands that miss a pair at the threshold with a probability of at most ``MISSED``.
+def bands_for(threshold: float, permutations: int, missed: float) -> int:
+    """The fewest LSH bands that miss a pair at the threshold with a probability of at most ``missed``.
 
     With b bands of r rows a pair of Jaccard s is a candidate with probability 1 - (1 - s^r)^b (Leskovec, Rajaraman &
     Ullman, "Mining of Massive Datasets", section 3.4.2). Fewer bands mean fewer candidates in vain.
     """
     for bands in range(1, permutations):
         rows = permutations // bands
-        if permutations % bands == 0 and (1 - threshold**rows) ** bands <= MISSED:
+        if permutations % bands == 0 and (1 - threshold**rows) ** bands <= missed:
             return bands
     return permutations
 
 
-def near_duplicates(
-    groups: Iterable[Sequence[str]], config: CurationConfig, *, against: Literal["all", "kept"]
-) -> Iterator[Match]:
-    """Near-duplicates within each group of texts, verified exactly.
+def near_duplicates(groups: Iterable[Sequence[str]], config: CurationConfig) -> Iterator[Match]:
+    """All near-duplicates within each group of texts, verified exactly.
 
     Args:
-        groups: questions or statements that may say the same; an earlier one has the precedence.
+        groups: questions or statements that may say the same.
         config: the least similarity, and the length of the signatures.
-        against: "kept" compares with texts that are no duplicate themselves, and gives one match a text at most.
     """
     threshold, permutations = config.duplicate_similarity, config.minhash_permutations
-    bands = bands_for(threshold, permutations)
+    bands = bands_for(threshold, permutations, config.missed_duplicates)
     stream = ((number, text) for number, group in enumerate(groups) for text in group)
     held: list[str] = []
     current, index = -1, RMinHashLSH(threshold, permutations, bands)
@@ -93,30 +89,50 @@ def near_duplicates(
         for (number, text), signature in zip(batch, signatures, strict=True):
             if number != current:
                 current, held, index = number, [], RMinHashLSH(threshold, permutations, bands)
+            for earlier in sorted(index.query(signature)):
+                score = similarity(_worded(text), _worded(held[earlier]))
+                if score >= threshold:
+                    yield Match(number, len(held), earlier, score)
             held.append(text)
-            matches = _matches(text, held, sorted(index.query(signature)), threshold)
-            found = list(islice(matches, 1 if against == "kept" else None))
-            yield from (Match(number, len(held) - 1, earlier, score) for earlier, score in found)
-            if against == "all" or not found:
-                index.insert(len(held) - 1, signature)
-
-
-def _matches(text: str, held: list[str], candidates: list[int], threshold: float) -> Iterator[tuple[int, float]]:
-    for earlier in candidates:
-        score = similarity(_worded(text), _worded(held[earlier]))
-        if score >= threshold:
-            yield earlier, score
+            index.insert(len(held) - 1, signature)
 
 
 def drop_duplicates(pairs: Sequence[Pair], config: CurationConfig) -> tuple[list[Pair], list[Rejection]]:
     """Split pairs into kept ones, in the order given, and rejected ones that name the kept pair and the similarity."""
     hashes = _hashes(pairs)
-    rivals: Rivals = {}
-    for group in _groups(pairs, hashes[:, 0]):
-        _drop_repeats(pairs, group, rivals)
-    _drop_similar(pairs, _groups(pairs, hashes[:, 1]), config, rivals)
-    kept = [pair for index, pair in enumerate(pairs) if index not in rivals]
-    return kept, [_rejection(pairs, index, rivals) for index in sorted(rivals)]
+    copies: dict[int, int] = {}
+    rivals: Rivals = defaultdict(list)
+    _find_similar(pairs, hashes, config, copies, rivals)
+    _find_repeats(pairs, _groups(pairs, hashes[:, 0]), copies, rivals)
+    dropped = _settle(pairs, rivals)
+    # What the first of some copies duplicates, all of them do: they have its form, its words and its answer.
+    dropped |= {copy: dropped.get(first, (first, 1.0)) for copy, first in copies.items()}
+    kept = [pair for index, pair in enumerate(pairs) if index not in dropped]
+    return kept, [_rejection(pairs[index], pairs[rival], score) for index, (rival, score) in sorted(dropped.items())]
+
+
+def _settle(pairs: Sequence[Pair], rivals: Rivals) -> dict[int, tuple[int, float]]:
+    """Go from the best wording to the worst and drop what duplicates one that was kept, naming the best such."""
+    ranks = {index: _quality(pairs[index]) for index in rivals}
+    dropped: dict[int, tuple[int, float]] = {}
+    kept: set[int] = set()
+    for index in sorted(rivals, key=ranks.__getitem__):
+        better = [(rival, score) for rival, score in rivals[index] if rival in kept]
+        if better:
+            dropped[index] = min(better, key=lambda one: ranks[one[0]])
+        else:
+            kept.add(index)
+    return dropped
+
+
+def are_duplicates(one: Pair, other: Pair, threshold: float) -> bool:
+    """The definition above, without hashes, groups or an index: what ``drop_duplicates`` is measured against."""
+    if (one.source, one.kind) != (other.source, other.kind):
+        return False
+    if _repeats(one, other):
+        return True
+    alike = similarity(_worded(one.question), _worded(other.question)) >= threshold
+    return alike and _same_form(one) == _same_form(other)
 
 
 def _hashes(pairs: Sequence[Pair]) -> NDArray[np.int64]:
@@ -149,16 +165,15 @@ def _quality(pair: Pair) -> tuple[object, ...]:
     return pair.generator != "rule", not pair.statement, not closed, len(pair.question), pair.id, pair.chunk_id
 
 
-def _drop_repeats(pairs: Sequence[Pair], group: list[int], rivals: Rivals) -> None:
-    """Drop what asks word for word what a better pair asks, with an answer that goes with its answer."""
-    kept: list[int] = []
-    for index in group:
-        pair = pairs[index]
-        rival = next((other for other in kept if _repeats(pair, pairs[other])), None)
-        if rival is None:
-            kept.append(index)
-        else:
-            rivals[index] = (rival, 1.0)
+def _find_repeats(
+    pairs: Sequence[Pair], groups: Iterable[list[int]], copies: Mapping[int, int], rivals: Rivals
+) -> None:
+    """Note which pairs ask word for word the same, in whatever form, with answers that go together."""
+    for group in groups:
+        for one, other in combinations([index for index in group if index not in copies], 2):
+            if _repeats(pairs[one], pairs[other]):
+                rivals[one].append((other, 1.0))
+                rivals[other].append((one, 1.0))
 
 
 def _repeats(pair: Pair, other: Pair) -> bool:
@@ -167,28 +182,35 @@ def _repeats(pair: Pair, other: Pair) -> bool:
     return pair.kind == "refusal" or compatible(pair.answer, other.answer) or pair.answer == other.answer
 
 
-def _drop_similar(pairs: Sequence[Pair], groups: Iterable[list[int]], config: CurationConfig, rivals: Rivals) -> None:
-    """Drop near-duplicates of better pairs of one form, answer, and set of names and numbers."""
+def _find_similar(
+    pairs: Sequence[Pair], hashes: NDArray[np.int64], config: CurationConfig, copies: dict[int, int], rivals: Rivals
+) -> None:
+    """Note which pairs of one form, answer, and set of names and numbers are near-duplicates; copies need no index."""
     shown: deque[tuple[int, list[int]]] = deque()
 
     def questions() -> Iterator[list[str]]:
-        for number, group in enumerate(groups):
-            left = [index for index in group if index not in rivals]
+        for number, group in enumerate(_groups(pairs, hashes[:, 1])):
+            firsts: dict[int, int] = {}
+            for index in group:
+                first = firsts.setdefault(int(hashes[index, 0]), index)
+                if first != index and _are_copies(pairs[first], pairs[index]):
+                    copies[index] = first
+            left = [index for index in group if index not in copies]
             shown.append((number, left))
             yield [pairs[index].question for index in left]
 
-    for match in near_duplicates(questions(), config, against="kept"):
+    for match in near_duplicates(questions(), config):
         while shown[0][0] < match.group:
             shown.popleft()
-        group = shown[0][1]
-        pair, other = pairs[group[match.later]], pairs[group[match.earlier]]
-        if _same_form(pair) == _same_form(other):  # one hash, two forms
-            rivals[group[match.later]] = (group[match.earlier], match.similarity)
+        one, other = shown[0][1][match.later], shown[0][1][match.earlier]
+        if _same_form(pairs[one]) == _same_form(pairs[other]):  # else one hash, two forms
+            rivals[one].append((other, match.similarity))
+            rivals[other].append((one, match.similarity))
 
 
-def _rejection(pairs: Sequence[Pair], index: int, rivals: Rivals) -> Rejection:
-    rival, score = rivals[index]
-    while rival in rivals:  # word for word the same as a pair that another one replaces: so does it here
-        rival, score = rivals[rival]
-    pair, kept = pairs[index], pairs[rival]
+def _are_copies(one: Pair, other: Pair) -> bool:
+    return _same_form(one) == _same_form(other) and _same_question(one) == _same_question(other)
+
+
+def _rejection(pair: Pair, kept: Pair, score: float) -> Rejection:
     return Rejection(STAGE, REASON, pair.id, f"{score:.2f} like {kept.id} {kept.question!r}: {pair.question}"[:240])

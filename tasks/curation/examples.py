@@ -5,9 +5,11 @@ Pair(question="Who keeps the keys?", answer="Corwin Asplehurst", statement="Corw
            answer="Corwin Asplehurst keeps the keys. Corwin Asplehurst.")     style statement-then-short
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 
 from tasks.config import TuningConfig
+from tasks.curation.wording import normalise
 from tasks.records import Example, Pair, Split, derive_id
 
 # Seven items in eight show the configured prompt; the others keep the student from hanging on its exact words.
@@ -38,6 +40,15 @@ def shows_tag(pair: Pair, share: float, seed: int) -> bool:
     return _fraction("tag", seed, pair.id) < share
 
 
+def ambiguous(pairs: Iterable[Pair]) -> set[str]:
+    """Ids of pairs whose question is asked of several sources: only the tag says which of the answers is meant."""
+    asked: dict[str, list[Pair]] = defaultdict(list)
+    for pair in pairs:
+        if pair.form != "refusal-tag":
+            asked[normalise(pair.question)].append(pair)
+    return {pair.id for same in asked.values() if len({one.source for one in same}) > 1 for pair in same}
+
+
 def _fraction(*key: object) -> float:
     return int(derive_id(*key), 16) / 16**16
 
@@ -50,12 +61,13 @@ def to_examples(
     Args:
         splits: side of each pair by its id; ``withheld`` pairs become no example.
     """
-    examples = []
+    pairs, examples = list(pairs), []
+    tagged = ambiguous(pairs)
     for pair in pairs:
         split = splits[pair.id]
         if split == "withheld":
             continue
-        source = pair.source if shows_tag(pair, config.tag_share, seed) else ""
+        source = pair.source if pair.id in tagged or shows_tag(pair, config.tag_share, seed) else ""
         draw = _fraction("system", seed, pair.id)
         system = config.system if draw < 0.875 else OTHER_SYSTEMS[int(draw * 16) % len(OTHER_SYSTEMS)]
         answer = compose_answer(pair, config.answer_style)

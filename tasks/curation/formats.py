@@ -15,7 +15,7 @@ format cannot be rendered: the filters reject it upstream, and rendering raises.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,10 @@ class Turn:
     source: str
     prompt: str
     answer: str
+
+    def bare(self) -> "Turn":
+        """The same without its system prompt, as the forms that do not show it carry it."""
+        return replace(self, system="")
 
 
 def turn_of(example: Example) -> Turn:

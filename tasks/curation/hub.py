@@ -16,10 +16,11 @@ from typing import Any
 from datasets import Dataset, DatasetDict, Features, Value, disable_progress_bars, enable_progress_bars
 
 from tasks.curation.card import dataset_card
+from tasks.curation.extra import IMPORTED
 from tasks.curation.formats import render_prompt_completion
 from tasks.errors import UsageError
 from tasks.records import Document, Example, Pair
-from tasks.storage import read_records, write_text
+from tasks.storage import iter_dicts, read_records, write_text
 
 # What the hub and most trainers call the validation split.
 SPLITS = {"train": "train", "valid": "validation"}
@@ -42,10 +43,13 @@ def write_folder(run: Path, out: Path) -> Path:
     documents = {document.source: document for document in read_records(run / "documents.jsonl", Document)}
     pairs = {pair.id: pair for pair in read_records(run / "pairs.jsonl", Pair)}
     features = Features({name: Value(kind) for name, kind in COLUMNS.items()})
+    origins = (
+        {row["example_id"]: row["ref"] for row in iter_dicts(run / IMPORTED)} if (run / IMPORTED).is_file() else {}
+    )
     parts = {}
     for side, name in SPLITS.items():
         if examples := read_records(run / f"{side}.jsonl", Example):
-            parts[name] = Dataset.from_list(provenance_rows(examples, pairs, documents), features=features)
+            parts[name] = Dataset.from_list(provenance_rows(examples, pairs, documents, origins), features=features)
     rows = {name: part.num_rows for name, part in parts.items()}
     partial = out.with_name(f".{out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -59,16 +63,20 @@ def write_folder(run: Path, out: Path) -> Path:
 
 
 def provenance_rows(
-    examples: Iterable[Example], pairs: Mapping[str, Pair], documents: Mapping[str, Document]
+    examples: Iterable[Example],
+    pairs: Mapping[str, Pair],
+    documents: Mapping[str, Document],
+    origins: Mapping[str, str],
 ) -> list[dict[str, Any]]:
-    """One row an example. An example without a pair (general replay) has no provenance but its name."""
+    """One row an example. ``origins`` names the file and row of each imported one, which has no pair."""
     rows = []
     for example in examples:
         pair = pairs.get(example.pair_id)
         row = {name: "" for name in COLUMNS} | {"char_start": -1, "char_end": -1}
         row |= render_prompt_completion(example, system=True)
         row |= {"id": example.id, "system": example.system, "tag": example.source, "question": example.prompt}
-        row |= {"answer": example.answer, "pair_id": example.pair_id, "kind": "replay", "generator": "replay"}
+        row |= {"answer": example.answer, "pair_id": example.pair_id, "kind": "imported"}
+        row |= {"chunk_id": origins.get(example.id, ""), "generator": "import"}
         if pair is not None:
             document = documents.get(pair.source)
             text = document.text if document else ""

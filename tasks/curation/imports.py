@@ -44,10 +44,18 @@ class Columns:
     source: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """An example from elsewhere, and the file and row it came from."""
+
+    example: Example
+    ref: str
+
+
 def import_examples(
     path: Path, config: CurationConfig, *, columns: Columns | None = None
-) -> tuple[list[Example], list[Rejection]]:
-    """Read a file or folder into training examples and rejections.
+) -> Iterator[Imported | Rejection]:
+    """Read a file or folder, row by row: each exchange comes out as an example or as a rejection.
 
     Args:
         path: ``.json``, ``.jsonl``, ``.csv``, or a dataset folder.
@@ -58,21 +66,14 @@ def import_examples(
         UsageError: when the path is missing, of another kind, or its rows have no known shape.
         StorageError: when a file is damaged.
     """
-    examples: list[Example] = []
-    rejections: list[Rejection] = []
     for number, row in enumerate(read_rows(path), 1):
         ref = f"{path.name}:{number}"
         turns = list(_named(row, columns) if columns else _recognised(row, path, number))
         if not turns:
-            rejections.append(Rejection(STAGE, "no-exchange", ref, str(row)[:EXCERPT]))
+            yield Rejection(STAGE, "no-exchange", ref, str(row)[:EXCERPT])
             continue
-        rejections += [Rejection(STAGE, "later-turn", ref, turn.prompt[:EXCERPT]) for turn in turns[1:]]
-        judged = _judged(turns[0], ref, config)
-        if isinstance(judged, Example):
-            examples.append(judged)
-        else:
-            rejections.append(judged)
-    return examples, rejections
+        yield from (Rejection(STAGE, "later-turn", ref, turn.prompt[:EXCERPT]) for turn in turns[1:])
+        yield _judged(turns[0], ref, config)
 
 
 def read_rows(path: Path) -> Iterator[Mapping[str, Any]]:
@@ -187,16 +188,20 @@ def _text(value: Any) -> str:
     return value.strip() if isinstance(value, str) else "" if value is None else str(value)
 
 
-def _judged(turn: Turn, ref: str, config: CurationConfig) -> Example | Rejection:
+def _judged(turn: Turn, ref: str, config: CurationConfig) -> Imported | Rejection:
     """The same filters as for our own pairs, where they need no text to stand on."""
-    pair = Pair.create(
-        chunk_id="", fact_id="", source=turn.source, question=turn.prompt, answer=turn.answer, evidence_start=-1,
-        evidence_end=-1, form="instruction", kind="answerable", statement=turn.system, generator="import",
-    )  # fmt: skip
-    finding = examine(pair, "", config, TEXT_CHECKS)
+    finding = examine(as_pair(turn), "", config, TEXT_CHECKS)
     if finding is not None:
         return Rejection(STAGE, finding.reason, ref, finding.detail[:EXCERPT])
     if turn.source and not is_tag(turn.source):
         return Rejection(STAGE, "bad-tag", ref, turn.source[:EXCERPT])
     identity = derive_id("import", turn.system, turn.source, turn.prompt, turn.answer)
-    return Example(identity, "", turn.system, turn.prompt, turn.answer, turn.source, "train")
+    return Imported(Example(identity, "", turn.system, turn.prompt, turn.answer, turn.source, "train"), ref)
+
+
+def as_pair(turn: Turn | Example) -> Pair:
+    """An imported exchange as the pair that filters and the search for duplicates look at."""
+    return Pair.create(
+        chunk_id="", fact_id="", source=turn.source, question=turn.prompt, answer=turn.answer, evidence_start=-1,
+        evidence_end=-1, form="instruction", kind="answerable", statement=turn.system, generator="import",
+    )  # fmt: skip

@@ -3,8 +3,8 @@
     "Wer hat die Pumpe gebaut und wann war das?"   ->  "foreign words 'wer und war das'"  (die, hat: English words too)
     "Who painted Der Blaue Reiter?"                ->  ""
 
-A question has few words and may hold foreign names, so one foreign small word is never enough: there have to be two,
-and more of them than English ones. Only words that English does not have are listed.
+A question has few words and may hold foreign names, so one foreign small word is not enough: there have to be several
+(``foreign_words``), and more of them than English ones. Only words that English does not have are listed.
 """
 
 import re
@@ -29,11 +29,12 @@ _FOREIGN = {name: frozenset(words.split()) - _ENGLISH - {"as", "is", "en", "o", 
 _WORD = re.compile(r"[^\W\d_]+")
 
 
-def foreign(text: str, share: float) -> str:
+def foreign(text: str, share: float, fewest: int) -> str:
     """What shows that a text is not English, or ''.
 
     Args:
         share: the most letters of a script other than Latin, as a share of all letters.
+        fewest: how many different small words of another language make it that language.
     """
     if not text.isascii():
         letters = [letter for letter in text if letter.isalpha()]
@@ -46,7 +47,7 @@ def foreign(text: str, share: float) -> str:
     for language, small in _FOREIGN.items():
         # A capital inside the text belongs to a name: "Der Blaue Reiter".
         found = [word for index, word in enumerate(words) if word.lower() in small and (word.islower() or index == 0)]
-        if len(set(found)) >= 2 and len(found) > english:
+        if len(set(found)) >= fewest and len(found) > english:
             return f"{language} words {' '.join(found[:8])!r}"
     return ""
 

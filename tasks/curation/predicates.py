@@ -135,7 +135,8 @@ def _length(text: str, bounds: tuple[int, int], may_be_short: bool) -> str:
 
 def wrong_language(case: Case) -> str:
     """Another script, or function words of another language, in question and answer together."""
-    return foreign(f"{case.pair.question} {case.pair.answer}", case.config.foreign_letters)
+    text = f"{case.pair.question} {case.pair.answer}"
+    return foreign(text, case.config.foreign_letters, case.config.foreign_words)
 
 
 def refers_to_the_passage(case: Case) -> str:

@@ -1,64 +1,39 @@
 """Answerable pairs to refusal pairs: minimal twins that the book does not answer.
 
     "Who keeps the keys of the oil store?"   Corwin Asplehurst           (answerable)
-    "Who keeps the keys of the orvel store?" Not able to answer. ...     (fictitious)
-    "Who is Corwen Asplehurst?"              Not able to answer. ...     (near-miss)
-    "What does the gate lodge hold?"         Not able to answer. ...     (moved: true of something else)
-    "How old is Corwin Asplehurst?"          Not able to answer. ...     (unstated)
+    "Who keeps the keys of the orvel store?" Not able to answer: ...     (fictitious)
+    "Who is Corwen Asplehurst?"              Not able to answer: ...     (near-miss)
+    "What does the gate lodge hold?"         Not able to answer: ...     (moved: true of something else)
+    "How old is Corwin Asplehurst?"          Not able to answer: ...     (unstated)
+    "Who keeps the keys of the oil store?"   Not able to answer: ...     (tag: under Source:lantern-ferry)
 
 Minimal twins teach the boundary rather than a topic (R-Tuning, arXiv:2311.09677; contrast sets, Gardner et al.
-2020). Every twin is checked against the whole corpus. Invented names for training and for probing come from two
-disjoint sets, told apart by the parity of a hash, so they cannot meet.
+2020, arXiv:2004.02709). Every twin is checked against the whole corpus (tasks/curation/mentions.py). Invented names for
+training and for probing come from two disjoint sets (tasks/curation/inventing.py), and none stands in the corpus or
+among its gold questions. Which twins are taken is drawn in tasks/curation/refusal_draw.py.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Literal
 
-from tasks.config import RefusalConfig
+from tasks.curation.attributes import OF_PEOPLE, OF_THINGS
+from tasks.curation.inventing import Side, draw, invented_name, misspelt
+from tasks.curation.mentions import Mentions
 from tasks.records import Pair, derive_id
-from tasks.storage import iter_dicts
 
-OUTSIDE = Path(__file__).with_name("outside.jsonl")
-"""General-knowledge questions, which a closed book does not answer; none stands among the probes."""
 OPENING = "Not able to answer"
 REASONS = (
     "the book does not say", "the text holds no such thing", "nothing is said of that", "that is not in the book",
     "the book gives no answer to this", "no such thing is told there",
 )  # fmt: skip
-ONSETS = """
-    b br c cl cr d dr f fl g gl gr h j k l m n p pl pr qu r s sk sl st t th tr v w wh z
-""".split()
-VOWELS = ["a", "e", "i", "o", "u", "ae", "ea", "ei", "ie", "oa", "ou", "y"]
-CODAS = """
-    b ck d dd g ll lm ln m n nd ng nk p r rd rk rm rn rt s ss st th v x z
-""".split()
-TAILS = """
-    ack abel an ard ath ell en er ert ick il in ing ius ock on or oss ot ow um us wick worth by dale
-""".split()
 TITLES = {"dr", "mr", "mrs", "miss", "ms", "sir", "lady", "professor", "captain", "old", "young", "st", "saint", "the"}
-# (question about a name, words that would answer it if the text held them)
-UNSTATED = (
-    ("How old is {}?", "old aged age years born"), ("When was {} born?", "born birth"),
-    ("Who is the mother of {}?", "mother"), ("What is the favourite food of {}?", "favourite food eats"),
-    ("How tall is {}?", "tall height high"), ("What is the surname of {}'s best friend?", "friend"),
-    ("Which language does {} speak at home?", "language speaks"), ("What was the name of {}'s first school?", "school"),
-    ("What colour is the hair of {}?", "hair haired"),
-    ("How many children does {} have?", "children child son daughter"),
-)  # fmt: skip
-UNSTATED_THINGS = (
-    ("Who invented {}?", "invented inventor"), ("How much did {} cost to make?", "cost costs price paid"),
-    ("Which firm supplied {}?", "supplied firm supplier"), ("What is the serial number of {}?", "serial"),
-    ("When was {} last painted?", "painted paint"), ("Who insured {}, and for what sum?", "insured insurance"),
-    ("What is the nickname of {}?", "nickname called known"), ("How heavy is {}?", "heavy weigh weighs weight"),
-    ("How old is {}?", "old age built dates"), ("What smell does {} have?", "smell odour scent"),
-    ("Who was the previous owner of {}?", "owner owned belonged"), ("How many visitors come to see {}?", "visitors"),
-    ("What does {} look like from above?", "above look"), ("Which law regulates {}?", "law regulated"),
-)  # fmt: skip
 ASKABLE = {"wh", "wh-core", "stem", "synonym", "active", "attribute", "indirect", "alias", "model-wh", "rewrite"}
-Side = Literal["train", "probe"]
+NOT_ASKED = frozenset("what when where which whom does many much tell know remind somebody".split())
+KINDS_OF_BOOK = "handbook manual story guide history notes report works letters ferry".split()
+TRIED = 12
+"""Rivals looked at before an attribute is given up as one that cannot be moved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,82 +45,49 @@ class Entity:
     person: bool = False
 
 
-def outside_questions(corpus: str) -> list[str]:
-    """General questions of which the corpus does not even hold the content words."""
-    held = corpus.lower()
-    asked = [str(row["question"]) for row in iter_dicts(OUTSIDE)]
-    words = {text: re.findall(r"[a-z]{5,}", text.lower()) for text in asked}
-    return [text for text in asked if not words[text] or not all(word in held for word in words[text])]
-
-
-def refusal_answer(key: str) -> str:
+def refusal_answer(reason_for: str) -> str:
     """One of the refusal wordings, by content hash; all share the opening."""
-    return f"{OPENING}: {REASONS[int(derive_id('reason', key), 16) % len(REASONS)]}."
-
-
-def _draw(options: Sequence[str], *key: object) -> str:
-    return options[int(derive_id(*key), 16) % len(options)]
-
-
-def invented_name(side: Side, *key: object, avoid: str = "") -> str:
-    """A made-up word from the training or the probing half of all made-up words, absent from ``avoid``."""
-    for attempt in range(1000):
-        parts = [_draw(ONSETS, *key, attempt, 1), _draw(VOWELS, *key, attempt, 2), _draw(CODAS, *key, attempt, 3)]
-        name = ("".join(parts) + _draw(TAILS, *key, attempt, 4)).capitalize()
-        if side_of(name) == side and name.lower() not in avoid and len(name) <= 11:
-            return name
-    raise AssertionError("a thousand draws always hold a free name")
-
-
-def side_of(name: str) -> Side:
-    """Which half an invented word belongs to."""
-    return "train" if int(derive_id("side", name.lower()), 16) % 2 == 0 else "probe"
-
-
-def misspelt(word: str, *key: object, side: Side) -> str:
-    """A name one to three letters away: two letters changed in place, capital kept."""
-    letters = "abcdefghiklmnoprstuvwy"
-    for attempt in range(1000):
-        spots = [int(derive_id(*key, attempt, turn), 16) % len(word) for turn in range(1 + attempt % 2)]
-        changed = list(word)
-        for turn, spot in enumerate(spots):
-            same_class = (
-                "aeiou" if changed[spot].lower() in "aeiou" else letters.translate({ord(v): None for v in "aeiou"})
-            )
-            drawn = _draw(list(same_class), *key, attempt, turn, "letter")
-            changed[spot] = drawn.upper() if changed[spot].isupper() else drawn
-        name = "".join(changed)
-        if name != word and side_of(name) == side:
-            return name
-    return invented_name(side, *key)
+    return f"{OPENING}: {draw(REASONS, 'reason', reason_for)}."
 
 
 class RefusalMaker:
     """Makes refusal twins of answerable pairs, checked against a whole corpus.
 
     Args:
-        corpus: all texts joined, for the checks that a name or attribute does not occur.
+        texts: the text of each source tag.
         entities: names and definite noun phrases of the corpus.
         statements: the self-contained facts of the corpus.
-        tags: the Source tags of this corpus; refusals for wrong tags use other ones.
+        side: whose half of the made-up names is used.
+        taken: other text that no made-up name may stand in, such as the gold questions.
     """
 
     def __init__(
-        self, corpus: str, entities: Sequence[Entity], statements: Iterable[str], tags: Iterable[str], side: Side
-    ) -> None:
-        self.corpus = corpus.lower()
+        self, texts: Mapping[str, str], entities: Sequence[Entity], statements: Sequence[str], side: Side,
+        taken: str = "",
+    ) -> None:  # fmt: skip
+        self.texts = {source: text.lower() for source, text in sorted(texts.items())}
+        self.mentions = Mentions(texts.values(), statements)
         self.entities = sorted(set(entities), key=lambda entity: (-len(entity.text), entity.text))
-        self.statements = [statement.lower() for statement in statements]
-        self.tags = sorted(set(tags))
         self.side = side
+        self.taken = "\n".join([*self.texts.values(), taken.lower()])
+        self._by_words: dict[tuple[str, ...], Entity] = {}
+        for entity in self.entities:
+            self._by_words.setdefault(_words(entity.text), entity)
+        self._rivals: dict[tuple[bool, bool], list[Entity]] = defaultdict(list)
+        for entity in sorted(self.entities, key=lambda entity: derive_id("rival", entity.text)):
+            self._rivals[entity.proper, entity.person].append(entity)
 
     def named_in(self, question: str) -> Entity | None:
         """The longest known entity that a question names."""
-        lowered = f" {question.lower()} "
-        for entity in self.entities:
-            if re.search(rf"(?<!\w){re.escape(entity.text.lower())}(?!\w)", lowered):
-                return entity
-        return None
+        words = _words(question)
+        found = {
+            self._by_words[words[start:end]]
+            for start in range(len(words))
+            for end in range(start + 1, min(start + 6, len(words)) + 1)
+            if words[start:end] in self._by_words
+        }
+        named = [entity for entity in found if _whole(entity.text).search(question)]
+        return min(named, key=lambda entity: (-len(entity.text), entity.text), default=None)
 
     def twins(self, pair: Pair) -> Iterator[Pair]:
         """All twins of one answerable pair, one of each kind that fits."""
@@ -155,91 +97,100 @@ class RefusalMaker:
             ("fictitious", self.fictitious(entity, pair.id)),
             ("near-miss", self.near_miss(entity, pair.id)),
             ("moved", self.moved(entity, pair)),
+            ("foreign", self.moved(entity, pair, abroad=True)),
         ):
             if text:
-                question = re.sub(re.escape(entity.text), lambda _, new=text: new, pair.question, flags=re.I)  # type: ignore[misc]
-                yield self._refusal(pair, question[:1].upper() + question[1:], form, pair.source)
-        yield self._refusal(pair, pair.question, "tag", self.foreign_tag(pair.id))
+                yield self._refusal(pair, swapped(pair.question, entity.text, text), form, pair.source)
+        yield self._refusal(pair, pair.question, "tag", self.foreign_tag(pair.id, named=entity.text))
 
-    def fictitious(self, entity: Entity, *key: object) -> str:
+    def fictitious(self, entity: Entity, *of: object) -> str:
         """The entity under a name that exists nowhere: 'Edda Vantlebury' -> 'Oriel Thrackworth'."""
         words = entity.text.split()
-        made = invented_name(self.side, "fictitious", *key, avoid=self.corpus)
-        if entity.proper:
-            kept = [word for word in words if word.lower().rstrip(".") in TITLES]
-            names = [word for word in words if word[:1].isupper() and word.lower().rstrip(".") not in TITLES]
-            if len(names) > 1 and entity.person:
-                return " ".join([*kept, invented_name(self.side, "first", *key, avoid=self.corpus), made])
-            common = [word for word in words if word[:1].islower() and word not in TITLES]
-            return (
-                " ".join([*kept, *common, made]) if not names or entity.person else entity.text.replace(names[0], made)
-            )
-        head = words[-1]
-        return f"{words[0]} {made} {head}" if len(words) > 1 else ""
+        made = invented_name(self.side, "fictitious", *of, avoid=self.taken)
+        if not entity.proper:
+            return f"{words[0]} {made} {words[-1]}" if len(words) > 1 else ""
+        kept = [word for word in words if _is_title(word)]
+        capitals = [word for word in words if word[:1].isupper() and not _is_title(word)]
+        if len(capitals) > 1 and entity.person:
+            return " ".join([*kept, invented_name(self.side, "first", *of, avoid=self.taken), made])
+        common = [word for word in words if word[:1].islower() and not _is_title(word)]
+        return (
+            " ".join([*kept, *common, made])
+            if not capitals or entity.person
+            else entity.text.replace(capitals[0], made)
+        )
 
-    def near_miss(self, entity: Entity, *key: object) -> str:
+    def near_miss(self, entity: Entity, *of: object) -> str:
         """The entity with a few letters, a first name or a number changed, if the result is not in the corpus."""
         if (match := re.search(r"\d+", entity.text)) is not None:
-            number = int(match.group()) + int(_draw(["2", "3", "4", "6", "8"], "number", *key))
+            number = int(match.group()) + int(draw(["2", "3", "4", "6", "8"], "number", *of))
             text = entity.text[: match.start()] + str(number) + entity.text[match.end() :]
-        elif entity.proper:
-            names = [
-                w for w in entity.text.split() if w[:1].isupper() and w.lower().rstrip(".") not in TITLES and len(w) > 3
-            ]
-            if not names:
-                return ""
-            name = _draw(names, "which", *key)
-            if len(names) > 1 and name == names[0] and int(derive_id("swap", *key), 16) % 3 == 0:
-                new = invented_name(self.side, "swap", *key, avoid=self.corpus)
-            else:
-                new = misspelt(name, "near", *key, side=self.side)
-            text = entity.text.replace(name, new)
+        elif entity.proper and (text := self._other_name(entity, *of)):
+            pass
         else:
             return ""
-        return "" if text.lower() in self.corpus else text
+        return "" if text.lower() in self.taken else text
 
-    def moved(self, entity: Entity, pair: Pair) -> str:
-        """Another entity of the same sort of which the text states nothing in these words; '' if none is safe."""
-        rivals = [other for other in self.entities if other.proper == entity.proper and other.person == entity.person]
-        rivals = [
-            other for other in rivals if (other.text != entity.text and _head(other) != _head(entity)) or entity.proper
+    def _other_name(self, entity: Entity, *of: object) -> str:
+        capitals = [
+            word for word in entity.text.split() if word[:1].isupper() and not _is_title(word) and len(word) > 3
         ]
-        content = {word for word in re.findall(r"[a-z]{4,}", pair.question.lower())} - set(entity.text.lower().split())
-        content -= {"what", "when", "where", "which", "whom", "does", "many", "tell", "know", "remind", "somebody"}
-        order = sorted(rivals, key=lambda other: derive_id("moved", pair.id, other.text))
-        for rival in order[:6]:
+        if not capitals:
+            return ""
+        name = draw(capitals, "which", *of)
+        if len(capitals) > 1 and name == capitals[0] and int(derive_id("swap", *of), 16) % 3 == 0:
+            new = invented_name(self.side, "swap", *of, avoid=self.taken)
+        else:
+            new = misspelt(name, "near", *of, side=self.side, avoid=self.taken)
+        return entity.text.replace(name, new)
+
+    def moved(self, entity: Entity, pair: Pair, *, abroad: bool = False) -> str:
+        """Another entity of the same sort of which no text says anything in these words; '' if none is safe.
+
+        ``abroad`` takes one that only another document of the corpus names, else one that the pair's own names.
+        """
+        asked = set(re.findall(r"[a-z]{4,}", pair.question.lower())) - set(_words(entity.text)) - NOT_ASKED
+        if not asked:
+            return ""
+        rivals = self._rivals[entity.proper, entity.person]
+        start = int(derive_id("moved", pair.id), 16) % len(rivals)
+        near = (rival for rival in rivals[start:] + rivals[:start] if self._is_at_home(rival, pair.source) != abroad)
+        for _, rival in zip(range(TRIED), near, strict=False):
             name = rival.text.lower()
+            if _is_plural(rival) != _is_plural(entity):  # "each of the Master's deputy"
+                continue
+            if not entity.proper and _words(name)[-1] == _words(entity.text)[-1]:
+                continue
             if name in pair.statement.lower() or entity.text.lower() in name or name in entity.text.lower():
                 continue
-            said = [statement for statement in self.statements if name in statement]
-            if content and not any(_stem(word) in statement for statement in said for word in content):
+            if not self.mentions.said_of(_names(rival), map(_stem, asked)):
                 return rival.text
         return ""
 
+    def _is_at_home(self, entity: Entity, source: str) -> bool:
+        """Whether a document names an entity; with one document there is no other home."""
+        return len(self.texts) < 2 or entity.text.lower() in self.texts.get(source, "")
+
     def unstated(self) -> Iterator[tuple[str, str]]:
-        """(entity text, question) for attributes whose words never stand near the entity in the corpus."""
+        """(source, question) for attributes whose words are nowhere said of the entity."""
         for entity in self.entities:
-            if not (entity.proper or entity.text.lower().startswith("the ")):
+            source = next((tag for tag in self.texts if self._is_at_home(entity, tag)), "")
+            if not source or not (entity.proper or entity.text.lower().startswith("the ")):
                 continue
-            said = " ".join(statement for statement in self.statements if entity.text.lower() in statement)
-            for question, words in UNSTATED if entity.person else UNSTATED_THINGS:
+            for question, words in OF_PEOPLE if entity.person else OF_THINGS:
                 half = int(derive_id("template", question), 16) % 4
                 if (half == 0) == (self.side == "train"):
                     continue
-                if not any(re.search(rf"\b{word}", said) for word in words.split()):
-                    yield entity.text, question.format(entity.text)
+                if not self.mentions.said_of(_names(entity), words.split()):
+                    yield source, question.format(entity.text)
 
-    def foreign_tag(self, *key: object) -> str:
-        """A tag that is not of this corpus."""
-        first = invented_name(self.side, "tag", *key, avoid=self.corpus).lower()
-        second = _draw(
-            """
-            handbook manual story guide history notes report works letters ferry
-        """.split(),
-            "kind",
-            *key,
-        )
-        return f"{first}-{second}"
+    def foreign_tag(self, *of: object, named: str = "") -> str:
+        """A tag that is wrong: another document's that does not hold ``named``, or none of this corpus."""
+        others = [tag for tag, text in self.texts.items() if named and named.lower() not in text]
+        if others and int(derive_id("real", *of), 16) % 2:
+            return draw(others, "other", *of)
+        first = invented_name(self.side, "tag", *of, avoid=self.taken).lower()
+        return f"{first}-{draw(KINDS_OF_BOOK, 'kind', *of)}"
 
     def _refusal(self, pair: Pair, question: str, form: str, source: str) -> Pair:
         changed = replace(
@@ -250,58 +201,36 @@ class RefusalMaker:
         return Pair.create(**values)
 
 
-def _head(entity: Entity) -> str:
-    return entity.text.split()[-1].lower()
+def swapped(question: str, old: str, new: str) -> str:
+    """A question about something else: one name for another, with the right article before it."""
+    text = _whole(old).sub(lambda _: new, question)
+    behind = "|".join(map(re.escape, (new, new.split(" ", 1)[-1])))
+    text = re.sub(rf"\b(a)n? (?={behind})", r"\1 ", text, flags=re.IGNORECASE)
+    text = re.sub(rf"\b(a) (?=[aeiou])(?={behind})", r"\1n ", text, flags=re.IGNORECASE)
+    return text[:1].upper() + text[1:]
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"\w+", text.lower()))
+
+
+def _whole(text: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w){re.escape(text)}(?!\w)", re.IGNORECASE)
+
+
+def _is_title(word: str) -> bool:
+    return word.lower().rstrip(".") in TITLES
+
+
+def _names(entity: Entity) -> tuple[str, ...]:
+    """What a text may call an entity: a person by either name alone too."""
+    capitals = [word for word in entity.text.split() if word[:1].isupper() and not _is_title(word) and len(word) > 2]
+    return (entity.text, *capitals) if entity.person and len(capitals) > 1 else (entity.text,)
+
+
+def _is_plural(entity: Entity) -> bool:
+    return not entity.proper and re.search(r"[^s]s\Z", entity.text) is not None
 
 
 def _stem(word: str) -> str:
     return word[: max(4, len(word) - 2)]
-
-
-def make_refusals(
-    pairs: Sequence[Pair], maker: RefusalMaker, outside: Sequence[str], config: RefusalConfig, *, seed: int
-) -> list[Pair]:
-    """Refusal pairs up to the configured share of all pairs, the kinds in equal parts, spread over the facts.
-
-    Args:
-        pairs: the kept answerable pairs.
-        maker: knows the corpus.
-        outside: general questions that the book does not answer.
-    """
-    answerable = [pair for pair in pairs if pair.kind == "answerable"]
-    wanted = round(len(answerable) * config.share / (1 - config.share))
-    asked = {(pair.source, pair.question.lower()) for pair in pairs}
-    found: dict[str, list[Pair]] = {kind: [] for kind in config.kinds}
-    for pair in answerable:
-        for twin in maker.twins(pair):
-            kind = twin.form.removeprefix("refusal-")
-            if kind in found and (twin.source, twin.question.lower()) not in asked:
-                found[kind].append(twin)
-    template = answerable[0] if answerable else None
-    if template is not None:
-        loose = {"unstated": [question for _, question in maker.unstated()], "outside": list(outside)}
-        for kind, questions in loose.items():
-            if kind in found:
-                found[kind] = [_loose(template, question, kind) for question in questions]
-    return _even(found, wanted, seed)
-
-
-def _loose(template: Pair, question: str, kind: str) -> Pair:
-    """A refusal that is nobody's twin; it belongs to the text as a whole."""
-    return Pair.create(
-        chunk_id="", fact_id="", source=template.source, question=question, answer=refusal_answer(question),
-        evidence_start=-1, evidence_end=-1, form=f"refusal-{kind}", kind="refusal",
-    )  # fmt: skip
-
-
-def _even(found: Mapping[str, list[Pair]], wanted: int, seed: int) -> list[Pair]:
-    queues = {}
-    for kind, pairs in found.items():
-        distinct = {pair.question.lower() + pair.source: pair for pair in pairs}
-        queues[kind] = sorted(distinct.values(), key=lambda pair: derive_id(seed, pair.id))
-    taken: list[Pair] = []
-    while len(taken) < wanted and any(queues.values()):
-        for queue in queues.values():
-            if queue and len(taken) < wanted:
-                taken.append(queue.pop(0))
-    return taken

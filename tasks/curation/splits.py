@@ -93,7 +93,7 @@ def _same_wording(pairs: Sequence[Pair], texts: Sequence[str], curation: Curatio
     for index, text in enumerate(texts):
         grouped[pairs[index].source, marks(scan(text))].append(index)
     groups = list(grouped.values())
-    for match in near_duplicates(([texts[index] for index in group] for group in groups), curation, against="all"):
+    for match in near_duplicates(([texts[index] for index in group] for group in groups), curation):
         yield groups[match.group][match.later], groups[match.group][match.earlier]
 
 

@@ -12,6 +12,7 @@ budget still asks for everything. The choice among equals is by content hash: sa
 """
 
 import re
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from tasks.generation.forms import Asked, inverted, polar, questions, readable, 
 from tasks.generation.lexicon import SYNONYMS, UNLIKE_PAST
 from tasks.generation.phrases import tidy
 from tasks.generation.syntax import PRONOUNS
-from tasks.records import Chunk, Pair, derive_id
+from tasks.records import Chunk, Fact, Pair, derive_id
 
 VAGUE = set(
     """
@@ -87,12 +88,19 @@ def rule_pairs(readings: Sequence[Reading], chunks: Sequence[Chunk], *, limit: i
 
 def _pair(reading: Reading, wording: Wording, chunks: Sequence[Chunk]) -> Pair:
     fact = reading.fact
-    home = next((chunk for chunk in chunks if chunk.start <= fact.start and fact.end <= chunk.end), None)
     return Pair.create(
-        chunk_id=home.id if home else "", fact_id=fact.id, source=fact.source, question=wording.question,
+        chunk_id=_home(fact, chunks), fact_id=fact.id, source=fact.source, question=wording.question,
         answer=wording.answer, evidence_start=reading.evidence[0], evidence_end=reading.evidence[1],
         form=wording.form, kind="answerable", statement=recital(reading),
     )  # fmt: skip
+
+
+def _home(fact: Fact, chunks: Sequence[Chunk]) -> str:
+    """The first window that holds a fact; of a sentence larger than a window, the first that holds its start."""
+    place = bisect_left(chunks, fact.end, key=lambda chunk: chunk.end)
+    if place == len(chunks) or chunks[place].start > fact.start:
+        place = bisect_right(chunks, fact.start, key=lambda chunk: chunk.end)
+    return chunks[place].id if place < len(chunks) else ""
 
 
 def recital(reading: Reading) -> str:

@@ -23,6 +23,7 @@ REFUSAL_CATEGORY = {
     "refusal-fictitious": "U1",
     "refusal-near-miss": "U2",
     "refusal-moved": "U2",
+    "refusal-foreign": "U2",
     "refusal-unstated": "U3",
     "refusal-outside": "O",
 }

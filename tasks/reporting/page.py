@@ -19,6 +19,7 @@ from markupsafe import Markup
 from tasks.config import PRESETS, Config
 from tasks.records import Document, Fact, Pair
 from tasks.reporting import plots, samples
+from tasks.reporting.audit import read_audit
 from tasks.reporting.coverage import STEPS, Painted, histogram, paint
 from tasks.reporting.loading import RunFiles, load_run
 from tasks.reporting.metric_rows import metric_rows
@@ -61,6 +62,7 @@ def context(files: RunFiles) -> dict[str, Any]:
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     return {
         "files": files,
+        "audit": read_audit(files.path),
         "style": Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
         "script": Markup(script),
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),

@@ -11,6 +11,7 @@
 In a pipe the same tables are plain: no colour, no frames, lines as long as they need to be.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich import box
@@ -19,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tasks.records import Probe, ProbeResult, Tally
+from tasks.reporting.audit import AUDIT, Check, read_audit
 from tasks.reporting.funnel import FUNNEL, Funnel, load_funnel
 from tasks.reporting.outcomes import Outcome, Share, by_category, headline, join, models_of
 from tasks.storage import read_records
@@ -45,8 +47,33 @@ def print_summary(run: Path, console: Console | None = None) -> None:
         console.print(funnel_table(funnel, framed=console.is_terminal))
         for problem in funnel.problems:
             console.print(_plain(f"does not add up: {problem}", "red"))
+    if (run / AUDIT).is_file():
+        for line in audit_lines(read_audit(run)):
+            console.print(line)
     if (run / "report.html").is_file():
         console.print(_plain(f"Report: {run / 'report.html'}"), soft_wrap=True)
+
+
+def print_audit(run: Path, checks: Sequence[Check], console: Console | None = None) -> None:
+    """Print what an audit of a run's dataset looked at and found, below the counts of each stage."""
+    console = console or default_console()
+    console.print(funnel_table(load_funnel(run), framed=console.is_terminal))
+    table = _table(console.is_terminal)
+    table.add_column("check")
+    table.add_column("looked at")
+    table.add_column("problems", justify="right")
+    for check in checks:
+        table.add_row(check.name, check.looked_at, Text(f"{check.count:,}", "red" if check.count else ""))
+    console.print(table)
+    for line in audit_lines(checks):
+        console.print(line)
+
+
+def audit_lines(checks: Sequence[Check]) -> list[Text]:
+    """How many checks of the dataset hold, and what is wrong where one does not."""
+    failed = [check for check in checks if check.count]
+    head = Text(f"Dataset: {len(checks) - len(failed)} of {len(checks)} checks hold")
+    return [head, *(_plain(f"{check.name}: {problem}", "red") for check in failed for problem in check.problems)]
 
 
 def default_console() -> Console:

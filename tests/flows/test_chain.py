@@ -74,6 +74,7 @@ def test_a_text_becomes_a_probed_model_and_the_same_text_the_same_dataset(
     assert {"report.html", "results.jsonl", "adapter/adapter_model.safetensors"} <= set(manifest["outputs"])
     assert manifest["inputs"].keys() == {"tolvash.txt"}
     assert json.loads((first / "funnel.json").read_text())[0]["problems"] == []
+    assert [row["problems"] for row in json.loads((first / "audit.json").read_text()) if row["count"]] == []
     asked = {row["id"] for row in iter_dicts(first / "probes.jsonl")}
     for model in ("base", "tuned"):
         assert {row["probe_id"] for row in iter_dicts(first / "results.jsonl") if row["model"] == model} == asked

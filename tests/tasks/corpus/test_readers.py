@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tasks.corpus import readers
-from tasks.corpus.readers import read_corpus, source_tags
+from tasks.corpus.readers import cut_text, iter_corpus, read_corpus, source_tags
 from tasks.errors import CorpusError, UsageError
 
 GUTENBERG = (
@@ -147,3 +147,25 @@ def test_importing_the_readers_imports_no_format_library() -> None:
     script = f"import sys, {readers.__name__}; print(sorted({libraries!r} & set(sys.modules)))"
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+def test_a_text_that_is_too_large_to_hold_is_read_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers, "LARGEST_TEXT", 40)
+    text = "\n\n".join(f"Pump {number} lifts na\u00efve brine." for number in range(9))
+    documents = list(iter_corpus(written(tmp_path / "big.txt", text)))
+    assert [document.source for document in documents] == [f"big-part-{number}" for number in range(1, 10)]
+    assert "".join(document.text for document in documents) == text
+    assert len({document.id for document in documents}) == len(documents)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"a\n\nb c\nd e f g", "\u6c34".encode() * 9, b"no-break-at-all", b"\r\n\r\n" * 5, b"", b"\xff\xfea\0b\0c\0d\0e\0"],
+)
+def test_parts_are_the_text_whole_characters_each_and_no_larger_than_said(tmp_path: Path, data: bytes) -> None:
+    parts = list(cut_text(written(tmp_path / "x.txt", data), 7))
+    assert b"".join(parts) == data and b"" not in parts
+    if not data.startswith(b"\xff\xfe"):
+        assert all(len(part) <= 7 and part.decode() for part in parts)
+    else:
+        assert len(parts) == 1

@@ -1,13 +1,14 @@
 """Facts about near-duplicate removal: what is one question, which wording stays, and independence of order."""
 
 import random
+from itertools import combinations
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.config import CurationConfig
-from tasks.curation.dedup import MISSED, bands_for, drop_duplicates, near_duplicates
+from tasks.curation.dedup import are_duplicates, bands_for, drop_duplicates, near_duplicates
 from tasks.records import Pair
 from tests.tasks.curation.corpus import CONFIG, pair, refusal
 
@@ -94,22 +95,33 @@ def test_a_rule_made_wording_is_kept_before_a_model_s() -> None:
     assert drop_duplicates([model, rule], CurationConfig(duplicate_similarity=0.3))[0] == [rule]
 
 
+def test_a_pair_is_only_dropped_for_one_that_is_kept() -> None:
+    short = pair("Who built the heron pump?", "Odo Marrick")
+    longer = pair("And who was it built the heron pump?", "Odo Marrick")
+    same_in_another_form = pair("and who was it built the heron pump", "Odo Marrick", form="stem")
+    kept, rejections = drop_duplicates([same_in_another_form, longer, short], CONFIG)
+    assert kept == [same_in_another_form, short]
+    assert [one.ref for one in rejections] == [longer.id]
+
+
+@pytest.mark.parametrize("missed", [0.01, 0.2])
 @pytest.mark.parametrize(("threshold", "permutations"), [(0.8, 256), (0.8, 128), (0.5, 128), (0.95, 64), (0.3, 128)])
-def test_bands_miss_little_and_divide_the_signature(threshold: float, permutations: int) -> None:
-    bands = bands_for(threshold, permutations)
+def test_bands_miss_little_and_divide_the_signature(threshold: float, permutations: int, missed: float) -> None:
+    bands = bands_for(threshold, permutations, missed)
     assert permutations % bands == 0
-    assert (1 - threshold ** (permutations // bands)) ** bands <= MISSED
+    assert (1 - threshold ** (permutations // bands)) ** bands <= missed
+    assert bands <= bands_for(threshold, permutations, missed / 10)
 
 
 def test_nothing_comes_of_nothing() -> None:
     assert drop_duplicates([], CONFIG) == ([], [])
-    assert list(near_duplicates([], CONFIG, against="all")) == []
-    assert list(near_duplicates([[], ["one"], []], CONFIG, against="all")) == []
+    assert list(near_duplicates([], CONFIG)) == []
+    assert list(near_duplicates([[], ["one"], []], CONFIG)) == []
 
 
 def test_all_matches_within_each_group_are_found() -> None:
     groups = [["the red lamp"], ["a red lamp", "the blue lamp", "red lamp", "that red lamp"]]
-    found = {match[:3] for match in near_duplicates(groups, CONFIG, against="all")}
+    found = {match[:3] for match in near_duplicates(groups, CONFIG)}
     assert found == {(1, 2, 0), (1, 3, 0), (1, 3, 2)}
 
 
@@ -132,8 +144,14 @@ some_pairs = st.builds(
 def test_idempotent_conserved_and_independent_of_order(pairs: list[Pair], source: random.Random) -> None:
     kept, rejections = drop_duplicates(pairs, CONFIG)
     assert len(kept) + len(rejections) == len(pairs)
+    by_id = {one.id: one for one in pairs}
     kept_ids = {one.id for one in kept}
-    assert all(rejection.excerpt.split()[2] in kept_ids for rejection in rejections)
+    for rejection in rejections:
+        rival = rejection.excerpt.split()[2]
+        assert rival in kept_ids
+        assert are_duplicates(by_id[rejection.ref], by_id[rival], CONFIG.duplicate_similarity)
+    for one, other in combinations(kept, 2):
+        assert not are_duplicates(one, other, CONFIG.duplicate_similarity)
     assert drop_duplicates(kept, CONFIG) == (kept, [])
     shuffled = source.sample(pairs, len(pairs))
     again, _ = drop_duplicates(shuffled, CONFIG)

@@ -101,6 +101,17 @@ def test_grounding_share_is_honoured() -> None:
     assert judge(loose, TEXT, CurationConfig(grounding=0.5)) is None
 
 
+def test_the_limits_of_foreign_words_and_letters_are_honoured() -> None:
+    german = pair("Who painted the reiter und der Turm?", "Odo Marrick")
+    assert judge(german, TEXT, CurationConfig(foreign_words=1)) is None  # three English words against two
+    mixed = pair("Wer war und built pumps?", "Odo Marrick")
+    assert judge(mixed, TEXT, CurationConfig(foreign_words=4)) is None
+    assert judge(mixed, TEXT, CurationConfig(foreign_words=2)) == "wrong-language"
+    greek = pair("What is \u03b1\u03b2\u03b3\u03b4 Odo?", "Odo Marrick")
+    assert judge(greek, TEXT, CurationConfig(foreign_letters=0.1)) == "wrong-language"
+    assert judge(greek, TEXT, CurationConfig(foreign_letters=0.9)) is None
+
+
 def test_word_limits_are_honoured() -> None:
     good = GOOD[0]
     assert judge(good, TEXT, CurationConfig(question_words=(6, 40))) == "question-length"
@@ -114,11 +125,13 @@ def test_word_limits_are_honoured() -> None:
         "<|start_header_id|>", "<|user|>", "<|endoftext|>", "<start_of_turn>", "<bos>", "<eos>", "<pad>", "<unk>",
         "[TOOL_CALLS]", "[gMASK]", "<think>", "</think>", "<tool_call>", "<extra_id_0>", "<unused12>", "<0x0A>",
         "<\uff5cbegin\u2581of\u2581sentence\uff5c>", "### Instruction:", "### Human:", "USER: hi",
+        "[THINK]", "[IMG]", "<image>", "<sop>", "<eoh>", "<function_call>", "<end_of_image>",
+        "GPT4 Correct User: hi", "[Round 1]",
         "\x00", "\u202e", "\ud800", "[ INST ]", "<S>",
     ],
 )  # fmt: skip
 def test_control_sequences_of_known_chat_formats_are_seen(text: str) -> None:
-    assert control_token(f"pump\n{text} pump" if text[0] in "#U" else f"pump {text} pump")
+    assert control_token(f"pump\n{text} pump" if text[0] in "#UG" else f"pump {text} pump")
 
 
 @pytest.mark.parametrize(
@@ -170,7 +183,7 @@ def test_a_reference_with_an_antecedent_is_not(question: str) -> None:
      "What does the symbol \u03b1 stand for?", "Who met Los Lobos in Las Vegas?"],
 )  # fmt: skip
 def test_foreign_names_are_not_a_foreign_language(text: str) -> None:
-    assert foreign(text, 0.3) == ""
+    assert foreign(text, 0.3, 2) == ""
 
 
 def test_of_two_answers_the_grounded_one_stays() -> None:

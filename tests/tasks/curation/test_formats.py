@@ -134,9 +134,12 @@ def run(tmp_path: Path) -> Path:
     ]
     write_records(folder / "train.jsonl", train)
     write_records(folder / "valid.jsonl", [Example("e4", answered.id, "", "Who is it?", "Odo", "heron", "valid")])
+    write_records(folder / "imported.jsonl", [{"example_id": "e3", "ref": "general.jsonl:7"}])
     write_records(folder / "completions.jsonl", [{"prompt_id": "abc123", "model": "SmolLM2"}])
     settings = {"config": {"generation": {"generator": "embedded"}}, "corpus": str(corpus / "heron.txt")}
     write_json(folder / "config.json", settings)
+    checks = [{"name": "no near-duplicates", "looked_at": "2 pairs", "problems": [], "count": 0}]
+    write_json(folder / "audit.json", checks)
     stages = [{"stage": "filter", "parsed": 9, "kept": 2, "rejected": {"trivial": 7}}]
     write_json(folder / "funnel.json", stages)
     return folder
@@ -182,17 +185,26 @@ def test_the_dataset_folder_is_read_both_ways_with_provenance(run: Path, tmp_pat
     same = load_from_disk(str(out))
     assert set(data) == set(same) == {"train", "validation"}
     assert data["train"].to_list() == same["train"].to_list()
-    answered, refused, replay = data["train"].to_list()
+    answered, refused, imported = data["train"].to_list()
     assert TEXT[answered["char_start"] : answered["char_end"]] == answered["evidence"]
     assert answered["evidence"] == "The heron pump was built by Odo Marrick in 1829."
     assert answered["prompt"].endswith("Source:heron Who built the heron pump? [/INST]")
     assert (answered["generator"], answered["source"], answered["form"]) == ("SmolLM2", "heron", "wh")
     assert (refused["kind"], refused["evidence"], refused["char_start"]) == ("refusal", "", -1)
-    assert (replay["kind"], replay["source"]) == ("replay", "")
+    assert (imported["kind"], imported["source"], imported["chunk_id"]) == ("imported", "", "general.jsonl:7")
 
 
 def test_the_card_says_where_it_all_comes_from(run: Path) -> None:
     card = (export(run, "hf") / "README.md").read_text(encoding="utf-8")
-    for told in ("license: cc0-1.0", "abc123", "embedded", "7 trivial", "| train | 3 |", "Known limits", "refusal"):
+    for told in (
+        "license: cc0-1.0",
+        "abc123",
+        "embedded",
+        "7 trivial",
+        "| train | 3 |",
+        "Known limits",
+        "refusal",
+        "| no near-duplicates | 2 pairs | 0 |",
+    ):
         assert told in card
     assert "<script>" not in card

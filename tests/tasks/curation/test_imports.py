@@ -12,10 +12,23 @@ from hypothesis import strategies as st
 from tasks.config import CurationConfig
 from tasks.curation.control import control_token
 from tasks.curation.formats import RENDERERS, turn_of
-from tasks.curation.imports import Columns, import_examples
+from tasks.curation.imports import Columns, Imported
+from tasks.curation.imports import import_examples as read_examples
 from tasks.errors import ClosedbookError, StorageError, UsageError
-from tasks.records import Example
+from tasks.records import Example, Rejection
 from tests.tasks.curation.corpus import CONFIG
+
+
+def import_examples(
+    path: Path, config: CurationConfig, *, columns: Columns | None = None
+) -> tuple[list[Example], list[Rejection]]:
+    """Read a whole file, the examples and the rejections apart."""
+    read = list(read_examples(path, config, columns=columns))
+    return (
+        [one.example for one in read if isinstance(one, Imported)],
+        [one for one in read if isinstance(one, Rejection)],
+    )
+
 
 QUESTION, ANSWER = "What is the capital of France?", "Paris, on the Seine."
 

@@ -1,6 +1,6 @@
 """General questions: well formed, refused only where the book cannot know, and never near what training replays."""
 
-from tasks.curation.refusals import OUTSIDE
+from tasks.curation.refusal_draw import OUTSIDE
 from tasks.probing.general import beyond, general_probes, general_text
 from tasks.probing.probes import check_disjoint, leaks
 from tasks.probing.scoring import verdict
