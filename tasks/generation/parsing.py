@@ -42,7 +42,7 @@ def parse_pairs(text: str) -> list[Drafted]:
     """Read every labelled question that is followed by a labelled answer, in order."""
     text = text[:LONGEST]
     labels = list(LABEL.finditer(text))
-    ends = [label.start() for label in labels[1:]] + [len(text)]
+    ends = [*(label.start() for label in labels), len(text)][1:]
     pairs = []
     question = ""
     for label, end in zip(labels, ends, strict=True):
