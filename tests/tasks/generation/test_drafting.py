@@ -2,6 +2,7 @@
 
 from collections import Counter, deque
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -100,6 +101,13 @@ def test_a_request_holds_what_its_draft_is_weighed_against() -> None:
     assert request.statement not in request.others and len(request.others) == 3
     assert TEXT[request.evidence_start : request.evidence_end] == request.statement
     assert request.chunk_id == CHUNKS[0].id and request.question in request.prompt
+
+
+def test_a_statement_too_long_for_a_prompt_is_neither_asked_about_nor_weighed_against() -> None:
+    endless = replace(BUILT, statement="Odo Marrick built " + "the kiln and " * 100 + "the well.")
+    requests = requests_for([BURNS, endless, KEEPS, JOY], PAIRS, CHUNKS, CONFIG)
+    assert {request.fact_id for request in requests} == {BURNS.id, KEEPS.id, JOY.id}
+    assert not any(endless.statement in (request.statement, *request.others) for request in requests)
 
 
 def test_completions_stand_in_the_order_of_the_requests_and_end_at_their_kinds_marks() -> None:
