@@ -1,7 +1,7 @@
 """Measure generation: speed against bare loops, what is computed, what the checks drop and why, and their thresholds.
 
     python -m bench.generation                    everything, into bench/results/generation.md (about 15 minutes)
-    python -m bench.generation --only speed       one part: prints, writes nothing
+    python -m bench.generation --only speed       one part; the others stay as they were measured last
 
 speed: the pipeline (Prefect's tasks, batches, records, checks) and a bare loop over the same prompts on the same engine
 take turns in one process. The loop of the field's tutorials, one window in one prompt, ``model.generate``, one at a
@@ -233,23 +233,24 @@ PARTS: dict[str, tuple[str, Callable[[Config], str]]] = {
 
 
 def main() -> None:
-    """Measure the parts asked for; write the file when all were."""
+    """Measure the parts asked for, and put the file together from these and those measured before."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=PARTS)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--work", type=Path, default=Path("generated/bench-generation"), help="where parts are kept")
+    parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
+    options.work.mkdir(parents=True, exist_ok=True)
     config = Config.build("quick", ['generation.generator="embedded"', "generation.budget_minutes=60"])
     set_environment()
-    written = [
-        f"`python -m bench.generation`, {date.today():%B %Y}; {os.cpu_count()} CPU cores, no GPU, {platform.machine()}."
-    ]
     with local_api() as api, temporary_settings({PREFECT_API_URL: api.url}):
         api.wait()
-        for name, (title, measure) in PARTS.items():
-            if options.only in (None, name):
-                written.append(f"## {title}\n\n{measure(config)}")
-                print(written[-1], flush=True)
-    if options.only is None:
-        RESULTS.write_text("# Generation\n\n" + "\n\n".join(written) + "\n")
+        for name in options.only:
+            title, measure = PARTS[name]
+            (options.work / f"{name}.md").write_text(f"## {title}\n\n{measure(config)}\n")
+    parts = [(options.work / f"{name}.md").read_text() for name in PARTS if (options.work / f"{name}.md").is_file()]
+    where = f"{os.cpu_count()} CPU cores, no GPU, {platform.machine()}, {date.today():%B %Y}"
+    options.out.write_text(f"# Generation\n\n`python -m bench.generation`; {where}.\n\n" + "\n".join(parts))
+    print(options.out.read_text())
 
 
 if __name__ == "__main__":
