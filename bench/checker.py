@@ -66,6 +66,8 @@ DEMONSTRATIVE = re.compile(
     r"|\bthe (?:two|three|four|five|six|seven) \w+s\b(?! (?:of|in|that|which|who|for|on|at|between)\b)",
     re.IGNORECASE,
 )
+INSTRUCTION = re.compile(r"^(?:complete the sentence|fill in the gap|true or false)\s*:\s*", re.IGNORECASE)
+"""What precedes a sentence that is quoted in the question itself."""
 _stem = PorterStemmer().stem
 
 
@@ -208,6 +210,7 @@ def self_contained(question: str) -> bool:
     >>> [self_contained(question) for question in asked]
     [False, False, True]
     """
+    question = INSTRUCTION.sub("", question)
     if PASSAGE.search(question) or DEMONSTRATIVE.search(question):
         return False
     pointers = [found for found in POINTER.finditer(question) if not _expletive(question, found.start())]

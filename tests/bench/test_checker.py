@@ -72,6 +72,7 @@ def test_what_the_text_does_not_support_is_not(question: str, answer: str) -> No
         "Which of the two kingdoms is older?",
         "What is used in such cases?",
         "What is the former made of?",
+        "True or false: it lifts brine.",
     ],
 )
 def test_questions_that_point_elsewhere_are_not_self_contained(question: str) -> None:
