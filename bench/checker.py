@@ -47,9 +47,7 @@ PASSAGE = re.compile(
     r"stated|shown|listed) (?:above|below|here|in the)\b|\baforementioned\b|\b(?:above|below)-mentioned\b",
     re.IGNORECASE,
 )
-POINTER = re.compile(
-    r"\b(?:he|she|it|they|him|her|his|hers|its|them|their|theirs|himself|herself|itself)\b", re.IGNORECASE
-)
+POINTER = re.compile(r"\b(?:he|she|it|they|him|her|his|hers|its|them|their|theirs)\b", re.IGNORECASE)
 _FORMAL = "true|necessary|possible|important|advisable|safe|said|known|best|takes?|took|means?"
 EXPLETIVE = re.compile(
     rf"\bit (?:{_FORMAL}|that|is)\b|\b(?:does|did|will|should|is|was) it (?:{_FORMAL})\b", re.IGNORECASE
