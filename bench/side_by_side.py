@@ -12,6 +12,7 @@ WORK/TOOL-SEED.json; what is there is not run again, so that a bench that was st
 import argparse
 import json
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -39,7 +40,10 @@ Rows = list[tuple[str, str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One run of one tool: its pairs before and after its own filters, its wall-clock seconds, its tokens."""
+    """One run of one tool: its pairs before and after its own filters, its wall-clock seconds, its tokens.
+
+    ``cpu`` are seconds of processor time, the server's among them: what a busy machine does not stretch as much.
+    """
 
     tool: str
     seed: int
@@ -48,6 +52,7 @@ class Outcome:
     created: int
     kept: Rows
     note: str = ""
+    cpu: float = 0.0
 
 
 def cut_slice(text: str) -> str:
@@ -154,7 +159,7 @@ def measure(tool: str, seed: int, options: argparse.Namespace, source: Path) -> 
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with serving(options.gguf, seed) as address:
-        started = time.monotonic()
+        started, before = time.monotonic(), cpu_seconds()
         if tool == "kit":
             created, pairs, note = run_kit(options.kit, source, folder, address)
         else:
@@ -162,9 +167,16 @@ def measure(tool: str, seed: int, options: argparse.Namespace, source: Path) -> 
             wanted = ("quick", "none") if preset == "rules" else (preset, f"{address}/v1")
             created, pairs, note = run_closedbook(*wanted, source, folder, seed)
         seconds = time.monotonic() - started
-        outcome = Outcome(tool, seed, seconds, generated_tokens(address), created, pairs, note)
+        tokens, spent = generated_tokens(address), cpu_seconds() - before
+        outcome = Outcome(tool, seed, seconds, tokens, created, pairs, note, spent)
     kept.write_text(json.dumps(asdict(outcome)))
     return outcome
+
+
+def cpu_seconds() -> float:
+    """Processor time of this process, in which the server runs, and of the commands that it has run."""
+    both = (resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN))
+    return sum(used.ru_utime + used.ru_stime for used in both)
 
 
 def read_outcome(path: Path) -> Outcome:
