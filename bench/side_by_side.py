@@ -33,6 +33,8 @@ WORDS = 3_000
 LANDMARK = "Professor Thiersch of"
 STREAMS, CONTEXT = 4, 8192
 CHUNK, MANY = 2_000, 100_000
+LONGEST = 1_024
+"""Tokens of an answer to the kit; its own setting is 4,096, which a small model fills with repetitions."""
 RESULTS = Path(__file__).parent / "results" / "side-by-side.md"
 Rows = list[tuple[str, str, str]]
 """(question, answer, who made it: "rule" or the model)."""
@@ -94,12 +96,13 @@ def generated_tokens(address: str) -> int:
 def run_kit(kit: Path, source: Path, folder: Path, address: str) -> tuple[int, Rows, str]:
     """Let synthetic-data-kit create and curate; return how many pairs it made, those it kept, and what went wrong.
 
-    Its settings are those that it ships with (provider api-endpoint among them), but for address and chunk size.
+    Its settings are those that it ships with (provider api-endpoint among them), but for the address, the size of a
+    chunk, and the length of an answer, which is kept short in its favour.
     """
     [shipped] = kit.resolve().parents[1].glob("lib/python*/site-packages/synthetic_data_kit/config.yaml")
     settings = yaml.safe_load(shipped.read_text(encoding="utf-8"))
     settings["api-endpoint"] |= {"api_base": f"{address}/v1", "api_key": "none", "model": "local"}
-    settings["generation"]["chunk_size"] = CHUNK
+    settings["generation"] |= {"chunk_size": CHUNK, "max_tokens": LONGEST}
     config, made, curated = folder / "config.yaml", folder / "made", folder / "curated.json"
     config.write_text(yaml.safe_dump(settings), encoding="utf-8")
     base = [str(kit), "-c", str(config)]
