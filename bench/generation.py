@@ -46,7 +46,7 @@ from tasks.records import Chunk, Fact, Pair, derive_id
 
 RESULTS = Path(__file__).parent / "results" / "generation.md"
 CORPORA = [Path("corpora/heronsmere-works"), Path("corpora/the-lantern-ferry")]
-ROUNDS, WINDOWS, CASES, EXAMPLES = 3, 8, 100, 6
+ROUNDS, PROMPTS, WINDOWS, CASES, EXAMPLES = 3, 96, 4, 60, 6
 ASKED_OF_A_WINDOW = (
     "Write question and answer pairs about the following passage. Begin each question with 'Question:' and each "
     "answer with 'Answer:'.\n\n{passage}"
@@ -155,7 +155,7 @@ def one_at_a_time(windows: Sequence[Chunk], config: Config, *, four_bits: bool) 
 
 def measure_speed(config: Config) -> tuple[str, Drafts]:
     """Take turns: bare loop, pipeline, bare loop, …; then the one-at-a-time loops."""
-    requests = asked_of(CORPORA[0], config)
+    requests = asked_of(CORPORA[0], config)[:PROMPTS]
     generator = opened(config.generation.generator)
     assert isinstance(generator, TransformersGenerator)
     bare(generator, requests[:8], config)  # the first use of a kernel takes longer
