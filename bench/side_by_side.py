@@ -80,11 +80,11 @@ def serving(gguf: Path, seed: int) -> Iterator[str]:
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = os.cpu_count() or 1
     params.sampling.seed = seed
     params.verbosity, params.endpoint_metrics = -1, True
-    server = xllamacpp.Server(params)
+    server = xllamacpp.Server(params)  # it ends with its last reference
     try:
         yield server.listening_address
     finally:
-        server.stop()
+        del server
 
 
 def generated_tokens(address: str) -> int:
@@ -172,8 +172,8 @@ def measure(tool: str, seed: int, options: argparse.Namespace, source: Path) -> 
         seconds = time.monotonic() - started
         tokens, spent = generated_tokens(address), cpu_seconds() - before
         outcome = Outcome(tool, seed, seconds, tokens, created, pairs, note, spent)
-    kept.write_text(json.dumps(asdict(outcome)))
-    return outcome
+        kept.write_text(json.dumps(asdict(outcome)))
+        return outcome
 
 
 def cpu_seconds() -> float:
