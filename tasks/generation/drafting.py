@@ -28,6 +28,8 @@ ASKING_FORMS = ("wh", "active", "attribute", "wh-core", "alias", "synonym")
 FORMS: dict[Kind, str] = {"rewrite": "rewrite", "question": "model-wh", "free": "model-free"}
 OTHERS = 3
 """Sentences of the same passage that a drafted question is weighed against."""
+LONGEST_STATEMENT = 1_000
+"""Characters of a statement that a prompt is made of: what is longer is a list or a table, and may not fit a model."""
 NEAR = 24
 """Facts before and after one, among which those of the same sentence are looked for."""
 LONGEST_ANSWER = 12
@@ -91,7 +93,7 @@ def requests_for(
     """Say what to ask of the model.
 
     Args:
-        facts: the ledger; facts without a statement are passed over.
+        facts: the ledger; facts without a statement, or with one too long for a prompt, are passed over.
         pairs: the pairs so far, rule-made and drafted.
         chunks: the documents' windows, for facts that no pair names the window of.
         config: kinds, samples per fact, floor.
@@ -107,7 +109,8 @@ def requests_for(
     wanted = [
         fact
         for fact in facts
-        if (targets.get(fact.id) or SELF_CONTAINED.match(fact.statement))
+        if len(fact.statement) <= LONGEST_STATEMENT
+        and (targets.get(fact.id) or SELF_CONTAINED.match(fact.statement))
         and (round == 0 or counts.get(fact.id, 0) < config.floor)
     ]
     requests = []
@@ -137,8 +140,8 @@ def _neighbours(facts: Sequence[Fact]) -> dict[str, tuple[str, ...]]:
     around = {}
     for i, fact in enumerate(facts):
         near = [facts[j] for step in range(1, 9) for j in (i - step, i + step) if 0 <= j < len(facts)]
-        apart = [o for o in near if o.statement and (o.end <= fact.start or o.start >= fact.end)]
-        around[fact.id] = tuple(dict.fromkeys(other.statement for other in apart))[:OTHERS]
+        apart = [o.statement for o in near if o.end <= fact.start or o.start >= fact.end]
+        around[fact.id] = tuple(dict.fromkeys(said for said in apart if 0 < len(said) <= LONGEST_STATEMENT))[:OTHERS]
     return around
 
 

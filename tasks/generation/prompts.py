@@ -16,7 +16,6 @@ The kinds:
 The examples are invented, and share no name, number or subject with the demo corpora.
 """
 
-import re
 from dataclasses import dataclass
 from string import Formatter
 from typing import Literal
@@ -171,9 +170,3 @@ def parse(kind: Kind, text: str) -> list[Drafted]:
         return parse_pairs(f"Question: {text}")
     question = parse_question(text)
     return [Drafted(question, "")] if question else []
-
-
-def leaked(question: str, kind: Kind) -> set[str]:
-    """Return the names of the examples that a question took over from the prompt's head."""
-    capitalised = re.findall(r"(?<=[a-z] )[A-Z][a-z]+", TEMPLATES[kind].head)
-    return {name for name in capitalised if re.search(rf"\b{name}\b", question)}

@@ -184,7 +184,7 @@ class TransformersGenerator:
         torch.cuda.empty_cache()
 
     def _head_of(self, prompts: list[tuple[int, ...]]) -> _Head | None:
-        """Return the kept head of these prompts, computing it if none fits; None when it would not pay."""
+        """Return the kept head of these prompts, computing what is missing of it; None when it would not pay."""
         common = min(_common(prompts), min(map(len, prompts)) - 1)
         best = max(self._heads, key=lambda head: _common([head.ids, prompts[0][:common]]), default=None)
         kept = _common([best.ids, prompts[0][:common]]) if best else 0
@@ -192,11 +192,11 @@ class TransformersGenerator:
             return best.cut(kept)
         if common < SPARE or len(prompts) < 2:
             return None
-        ids = prompts[0][:common]
-        cache = DynamicCache()
-        self.model(
-            torch.tensor([ids], device=self.model.device), past_key_values=cache, use_cache=True, logits_to_keep=1
-        )
+        ids, cache = prompts[0][:common], DynamicCache()
+        for i, (key, value) in enumerate(best.cut(kept).layers if best and kept else []):
+            cache.update(key, value, i)
+        missing = torch.tensor([ids[kept:]], device=self.model.device)
+        self.model(missing, past_key_values=cache, use_cache=True, logits_to_keep=1)
         self.heads_computed += 1
         head = _Head(ids, [(layer.keys, layer.values) for layer in cache.layers])  # type: ignore[union-attr,misc]
         self._heads = [*self._heads[1 - HEADS_KEPT :], head]

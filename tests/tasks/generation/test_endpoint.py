@@ -226,3 +226,18 @@ def test_a_server_without_echo_gives_no_likelihoods() -> None:
         assert not generator.scores
         with pytest.raises(GenerationError, match="not to be had"):
             generator.score(["a"], [" b"])
+
+
+def test_every_sampling_control_is_sent_with_each_request() -> None:
+    sent: list[dict[str, Any]] = []
+
+    def note(handler: Handler, request: dict[str, Any]) -> None:
+        sent.append(request)
+        handler.answer(request)
+
+    with serving(note, note) as (url, _), connected(url) as generator:
+        generator.generate(["a", "b"], Sampling(0.3, 0.7, 9, seed=5, stop=("?", "\n")), [11, 12])
+    assert {(r["temperature"], r["top_p"], r["max_tokens"], tuple(r["stop"])) for r in sent} == {
+        (0.3, 0.7, 9, ("?", "\n"))
+    }
+    assert {request["prompt"]: request["seed"] for request in sent} == {"a": 11, "b": 12}

@@ -93,6 +93,11 @@ def test_every_family_writes_and_scores_in_batches_as_one_by_one(family: str) ->
     assert [draft.text for draft in batched.generate(asked, GREEDY)] == written
     assert batched.score(asked, said) == pytest.approx(scored, abs=1e-4)
     assert batched.heads_computed == 1
+    longer = [asked[0] + " and " + " ".join(WORDS) + " so that it" + tail for tail in (" lifts", " was", " well")]
+    with torch.no_grad():
+        scored = [plainly_scored(model, prompt, " deep brine") for prompt in longer]
+    assert batched.score(longer, [" deep brine"] * 3) == pytest.approx(scored, abs=1e-4)
+    assert batched.heads_computed == 2
 
 
 def test_a_head_is_computed_once_for_batches_and_calls() -> None:

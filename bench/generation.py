@@ -1,0 +1,257 @@
+"""Measure generation: speed against bare loops, what is computed, what the checks drop and why, and their thresholds.
+
+    python -m bench.generation                    everything, into bench/results/generation.md (about 15 minutes)
+    python -m bench.generation --only speed       one part; the others stay as they were measured last
+
+speed: the pipeline (Prefect's tasks, batches, records, checks) and a bare loop over the same prompts on the same engine
+take turns in one process. The loop of the field's tutorials, one window in one prompt, ``model.generate``, one at a
+time, runs after them, in 4 bits and in the engine's own precision.
+"""
+
+import argparse
+import os
+import platform
+import random
+import statistics
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import torch
+from prefect import flow
+from prefect.settings import PREFECT_API_URL, PREFECT_RESULTS_LOCAL_STORAGE_PATH, temporary_settings
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+
+from bench.likelihood_checks import PUT_WRONG, cases, table, trials
+from flows.engine import local_api, set_environment
+from flows.generate import Drafts, complete
+from flows.models import opened
+from tasks.config import Config, GenerationConfig
+from tasks.corpus.chunking import chunk_document
+from tasks.corpus.readers import read_corpus
+from tasks.corpus.sentences import split_sentences
+from tasks.embedded import embedded_student
+from tasks.generation.drafting import Request, requests_for
+from tasks.generation.facts import build_ledger
+from tasks.generation.generators import Sampling
+from tasks.generation.prompts import TEMPLATES
+from tasks.generation.transformer import TransformersGenerator
+from tasks.generation.variants import rule_pairs
+from tasks.records import Chunk, Fact, Pair, derive_id
+
+RESULTS = Path(__file__).parent / "results" / "generation.md"
+CORPORA = [Path("corpora/heronsmere-works"), Path("corpora/the-lantern-ferry")]
+ROUNDS, PROMPTS, WINDOWS, CASES, EXAMPLES = 3, 96, 4, 60, 6
+ASKED_OF_A_WINDOW = (
+    "Write question and answer pairs about the following passage. Begin each question with 'Question:' and each "
+    "answer with 'Answer:'.\n\n{passage}"
+)
+
+
+def material(corpus: Path, config: Config) -> tuple[list[Chunk], list[Fact], list[Pair]]:
+    """Read a corpus as ``flows/generate.py`` does, contents and licences apart."""
+    chunks: list[Chunk] = []
+    facts: list[Fact] = []
+    pairs: list[Pair] = []
+    for document in read_corpus(corpus):
+        windows = chunk_document(document, config.chunks)
+        readings = build_ledger(document, split_sentences(document.text))
+        chunks += windows
+        facts += [reading.fact for reading in readings]
+        pairs += rule_pairs(readings, windows, limit=config.generation.forms_per_fact, seed=config.seed)
+    return chunks, facts, pairs
+
+
+def asked_of(corpus: Path, config: Config) -> list[Request]:
+    chunks, facts, pairs = material(corpus, config)
+    return requests_for(facts, pairs, chunks, config.generation)
+
+
+@contextmanager
+def clocked(generator: TransformersGenerator, spent: dict[str, float]) -> Iterator[None]:
+    """Add up the seconds inside ``generate`` and ``score``, and the tokens that the model is given to read."""
+
+    def watched(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*arguments: Any) -> Any:
+            started = time.perf_counter()
+            result = work(*arguments)
+            spent[name] += time.perf_counter() - started
+            return result
+
+        return run
+
+    def count(_: object, arguments: tuple[torch.Tensor, ...]) -> None:
+        spent["read"] += arguments[0].numel()
+
+    hook = generator.model.register_forward_pre_hook(count)
+    generator.generate, generator.score = (  # type: ignore[method-assign]
+        watched("generate", generator.generate),
+        watched("score", generator.score),
+    )
+    try:
+        yield
+    finally:
+        del generator.generate, generator.score
+        hook.remove()
+
+
+def bare(generator: TransformersGenerator, requests: Sequence[Request], config: Config) -> tuple[int, float]:
+    """Generate for all requests in one call a kind; return tokens and seconds."""
+    wanted, before, started = config.generation, generator.tokens_generated, time.perf_counter()
+    for kind, template in TEMPLATES.items():
+        batch = [request for request in requests if request.kind == kind]
+        seeds = [int(derive_id("seed", config.seed, request.id)[:8], 16) for request in batch]
+        sampling = Sampling(wanted.temperature, wanted.top_p, wanted.max_tokens, config.seed, template.stop)
+        if batch:
+            generator.generate([request.prompt for request in batch], sampling, seeds)
+    return generator.tokens_generated - before, time.perf_counter() - started
+
+
+def piped(requests: Sequence[Request], config: Config) -> tuple[Drafts, float]:
+    """Let the pipeline do the same in a flow, with nothing kept from before; return its drafts and seconds."""
+    drafts = Drafts()
+
+    @flow
+    def generate_only() -> None:
+        complete(requests, config, drafts)
+
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        temporary_settings({PREFECT_RESULTS_LOCAL_STORAGE_PATH: Path(folder)}),
+    ):
+        started = time.perf_counter()
+        generate_only()
+        return drafts, time.perf_counter() - started
+
+
+def one_at_a_time(windows: Sequence[Chunk], config: Config, *, four_bits: bool) -> float:
+    """The loop of the tutorials: a window, a prompt, ``model.generate``; return tokens a second."""
+    name = str(embedded_student())
+    tokenizer = AutoTokenizer.from_pretrained(name)
+    precise = torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else torch.float32
+    packed = BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=precise
+    )
+    options = {"quantization_config": packed} if four_bits else {}
+    model = AutoModelForCausalLM.from_pretrained(name, dtype=precise, **options)
+    model.train(False)
+    torch.manual_seed(config.seed)
+    written, started = 0, time.perf_counter()
+    for window in windows:
+        said = [{"role": "user", "content": ASKED_OF_A_WINDOW.format(passage=window.text)}]
+        prompt = tokenizer.apply_chat_template(said, add_generation_prompt=True, return_tensors="pt")
+        output = model.generate(
+            **prompt, do_sample=True, temperature=config.generation.temperature, top_p=config.generation.top_p,
+            max_new_tokens=192, pad_token_id=tokenizer.eos_token_id,
+        )  # fmt: skip
+        written += output.shape[1] - prompt["input_ids"].shape[1]
+    return written / (time.perf_counter() - started)
+
+
+def measure_speed(config: Config) -> tuple[str, Drafts]:
+    """Take turns: bare loop, pipeline, bare loop, …; then the one-at-a-time loops."""
+    requests = asked_of(CORPORA[0], config)[:PROMPTS]
+    generator = opened(config.generation.generator)
+    assert isinstance(generator, TransformersGenerator)
+    bare(generator, requests[:8], config)  # the first use of a kernel takes longer
+    rows, drafts = [], Drafts()
+    for _ in range(ROUNDS):
+        generator._heads.clear()
+        spent: dict[str, float] = defaultdict(float)
+        heads = generator.heads_computed
+        with clocked(generator, spent):
+            tokens, seconds = bare(generator, requests, config)
+        read, heads = spent["read"] - tokens, generator.heads_computed - heads
+        spent.clear()
+        with clocked(generator, spent):
+            drafts, whole = piped(requests, config)
+        rows.append((tokens / seconds, drafts.tokens / (whole - spent["score"]), drafts.tokens / whole))
+    alone, writing, checked = (statistics.median(column) for column in zip(*rows, strict=True))
+    windows = random.Random(config.seed).sample(material(CORPORA[0], config)[0], WINDOWS)
+    four, precise = (one_at_a_time(windows, config, four_bits=bits) for bits in (True, False))
+    given = sum(len(ids) for ids in generator._encode([request.prompt for request in requests]))
+    shown = [
+        "| tokens a second, median of " + f"{ROUNDS} turns | |", "|---|---|",
+        f"| bare loop, same engine, same {len(requests)} prompts | {alone:.0f} |",
+        f"| pipeline, writing (Prefect, batches, parsing, records; time of the likelihood checks taken off) "
+        f"| {writing:.0f} = {writing / alone:.2f} of the bare loop |",
+        f"| pipeline, likelihood checks and all | {checked:.0f} = {checked / alone:.2f} |",
+        f"| a window a prompt, one at a time, NF4 | {four:.0f}; the pipeline is {writing / four:.1f} times as fast, "
+        f"with its checks {checked / four:.1f} times |",
+        f"| the same, {'bfloat16' if torch.cpu._is_avx512_bf16_supported() else 'float32'} | {precise:.0f}; "
+        f"{writing / precise:.1f} times, with its checks {checked / precise:.1f} times |", "",
+        f"The prompts have {given:,} tokens; {read:,.0f} were computed, for {heads} shared heads and the tails.",
+    ]  # fmt: skip
+    return "\n".join(shown), drafts
+
+
+def survival(drafts: Drafts, title: str) -> str:
+    """How many drafts become pairs, and the reasons why the others do not, with examples."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for rejection in drafts.rejections:
+        found[rejection.reason].append(rejection.excerpt)
+    total = len(drafts.pairs) + len(drafts.rejections)
+    lines = [f"### {title}: {len(drafts.pairs)} of {total} kept ({len(drafts.pairs) / total:.0%})", ""]
+    lines += ["| reason | drafts | examples (question, answer) |", "|---|---|---|"]
+    kept = [f"{pair.question} {pair.answer}" for pair in drafts.pairs]
+    for reason, said in [("*kept*", kept), *sorted(found.items(), key=lambda item: -len(item[1]))]:
+        shown = "<br>".join(text.replace("|", "/") for text in said[:EXAMPLES])
+        lines.append(f"| {reason} | {len(said)} | {shown} |")
+    return "\n".join(lines)
+
+
+def measure_survival(config: Config) -> str:
+    parts = []
+    for corpus in CORPORA:
+        drafts, _ = piped(asked_of(corpus, config), config)
+        parts.append(survival(drafts, corpus.name))
+        kinds = Counter(pair.form for pair in drafts.pairs)
+        parts.append("Kept by form: " + ", ".join(f"{form} {count}" for form, count in kinds.items()) + ".")
+    return "\n\n".join(parts)
+
+
+def measure_thresholds(config: Config) -> str:
+    many = config.model_copy(update={"generation": config.generation.model_copy(update={"samples_per_fact": 4})})
+    parts = ["Each check's wrong ones: " + "; ".join(f"`{name}`: {how}" for name, how in PUT_WRONG.items()) + "."]
+    for corpus in CORPORA:
+        drawn = cases(asked_of(corpus, many), CASES)
+        found = trials(opened(config.generation.generator), drawn)
+        parts += [f"### {corpus.name}, {len(drawn)} pairs", table(found, GenerationConfig())]
+    return "\n\n".join(parts)
+
+
+PARTS: dict[str, tuple[str, Callable[[Config], str]]] = {
+    "speed": ("Speed", lambda config: measure_speed(config)[0]),
+    "survival": ("What becomes of the drafts", measure_survival),
+    "thresholds": ("The thresholds of the likelihood checks", measure_thresholds),
+}
+
+
+def main() -> None:
+    """Measure the parts asked for, and put the file together from these and those measured before."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--work", type=Path, default=Path("generated/bench-generation"), help="where parts are kept")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    options.work.mkdir(parents=True, exist_ok=True)
+    config = Config.build("quick", ['generation.generator="embedded"', "generation.budget_minutes=60"])
+    set_environment()
+    with local_api() as api, temporary_settings({PREFECT_API_URL: api.url}):
+        api.wait()
+        for name in options.only:
+            title, measure = PARTS[name]
+            (options.work / f"{name}.md").write_text(f"## {title}\n\n{measure(config)}\n")
+    parts = [(options.work / f"{name}.md").read_text() for name in PARTS if (options.work / f"{name}.md").is_file()]
+    where = f"{os.cpu_count()} CPU cores, no GPU, {platform.machine()}, {date.today():%B %Y}"
+    options.out.write_text(f"# Generation\n\n`python -m bench.generation`; {where}.\n\n" + "\n".join(parts))
+    print(options.out.read_text())
+
+
+if __name__ == "__main__":
+    main()

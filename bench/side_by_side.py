@@ -1,0 +1,276 @@
+"""Compare closedbook's generation with synthetic-data-kit's: one server, one slice of text, one checker, three seeds.
+
+    python -m bench.side_by_side --text pg17921.txt --kit VENV/bin/synthetic-data-kit --gguf MODEL.gguf
+
+The text is Project Gutenberg's Manual of Surgery (eBook 17921); the slice is 3,000 words of it round Professor
+Thiersch's grafts, written to the work folder and nowhere else. The kit (0.0.5) is wanted in a virtual environment of
+its own. Each tool is run by its own commands against llama.cpp's server on loopback, which this script starts anew for
+every run with the run's seed, and whose own counter tells the tokens generated. Each run's pairs are kept as
+WORK/TOOL-SEED.json; what is there is not run again, so that a bench that was stopped goes on. bench/checker.py judges.
+"""
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from bench.checker import Verdict, judge
+
+WORDS = 3_000
+LANDMARK = "Professor Thiersch of"
+STREAMS, CONTEXT = 4, 8192
+CHUNK, MANY = 2_000, 100_000
+LONGEST = 1_024
+"""Tokens of an answer to the kit; its own setting is 4,096, which a small model fills with repetitions."""
+RESULTS = Path(__file__).parent / "results" / "side-by-side.md"
+Rows = list[tuple[str, str, str]]
+"""(question, answer, who made it: "rule" or the model)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One run of one tool: its pairs before and after its own filters, its wall-clock seconds, its tokens.
+
+    ``cpu`` are seconds of processor time, the server's among them: what a busy machine does not stretch as much.
+    """
+
+    tool: str
+    seed: int
+    seconds: float
+    tokens: int
+    created: int
+    kept: Rows
+    note: str = ""
+    cpu: float = 0.0
+
+
+def cut_slice(text: str) -> str:
+    """Cut ``WORDS`` words in whole paragraphs round the landmark, which stands in the middle."""
+    paragraphs = [part.strip() for part in text.replace("\r\n", "\n").split("\n\n") if part.strip()]
+    at = next(i for i, paragraph in enumerate(paragraphs) if LANDMARK in " ".join(paragraph.split()))
+    first, last = at, at + 1
+    while sum(len(paragraph.split()) for paragraph in paragraphs[first:last]) < WORDS:
+        before = sum(len(paragraph.split()) for paragraph in paragraphs[first:at])
+        after = sum(len(paragraph.split()) for paragraph in paragraphs[at:last])
+        first, last = (first - 1, last) if before < after else (first, last + 1)
+    return "\n\n".join(paragraphs[first:last]) + "\n"
+
+
+@contextmanager
+def serving(gguf: Path, seed: int) -> Iterator[str]:
+    """Serve a GGUF file on loopback; requests that name no seed draw by this one. Yields the address."""
+    import xllamacpp
+
+    params = xllamacpp.CommonParams()
+    params.model.path = str(gguf)
+    params.n_parallel, params.n_ctx = STREAMS, STREAMS * CONTEXT
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = os.cpu_count() or 1
+    params.sampling.seed = seed
+    params.verbosity, params.endpoint_metrics = -1, True
+    server = xllamacpp.Server(params)  # it ends with its last reference
+    try:
+        yield server.listening_address
+    finally:
+        del server
+
+
+def generated_tokens(address: str) -> int:
+    """Read the server's own counter of generated tokens."""
+    lines = httpx.get(f"{address}/metrics").text.splitlines()
+    return next(int(float(line.split()[1])) for line in lines if line.startswith("llamacpp:tokens_predicted_total "))
+
+
+def run_kit(kit: Path, source: Path, folder: Path, address: str) -> tuple[int, Rows, str]:
+    """Let synthetic-data-kit create and curate; return how many pairs it made, those it kept, and what went wrong.
+
+    Its settings are those that it ships with (provider api-endpoint among them), but for the address, the size of a
+    chunk, and the length of an answer, which is kept short in its favour.
+    """
+    [shipped] = kit.resolve().parents[1].glob("lib/python*/site-packages/synthetic_data_kit/config.yaml")
+    settings = yaml.safe_load(shipped.read_text(encoding="utf-8"))
+    settings["api-endpoint"] |= {"api_base": f"{address}/v1", "api_key": "none", "model": "local"}
+    settings["generation"] |= {"chunk_size": CHUNK, "max_tokens": LONGEST}
+    config, made, curated = folder / "config.yaml", folder / "made", folder / "curated.json"
+    config.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    base = [str(kit), "-c", str(config)]
+    call([*base, "create", str(source), "--type", "qa", "-n", str(MANY), "-o", str(made)], folder / "create.log")
+    created = read_kit(made / f"{source.stem}_qa_pairs.json", "qa_pairs")
+    code = call(
+        [*base, "curate", str(made / f"{source.stem}_qa_pairs.json"), "-o", str(curated)], folder / "curate.log"
+    )
+    if code or not curated.is_file():
+        return len(created), [], f"curate ended with exit code {code}"
+    return len(created), read_kit(curated, "qa_pairs"), ""
+
+
+def read_kit(path: Path, key: str) -> Rows:
+    """Read the pairs of a file of the kit's; entries without a question and an answer in text are no pairs."""
+    data = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    rows = [row for row in data.get(key, []) if isinstance(row, dict)]
+    pairs = [(row.get("question"), row.get("answer"), "model") for row in rows]
+    return [pair for pair in pairs if isinstance(pair[0], str) and isinstance(pair[1], str)]
+
+
+def run_closedbook(preset: str, generator: str, source: Path, folder: Path, seed: int) -> tuple[int, Rows, str]:
+    """Let closedbook generate and curate, as ``run_kit`` does; refusals are made on the way, and not counted."""
+    from flows.run_folder import begin
+    from tasks.config import Config
+
+    run = folder / "run"
+    run.mkdir()
+    begin(source, run, Config.build(preset, [f"seed={seed}", f'generation.generator="{generator}"']))
+    base = [sys.executable, "-m", "flows.cli"]
+    home = {"PREFECT_HOME": str(folder / "prefect")}  # no batch of an earlier run is at hand
+    for stage in ("generate", "curate"):
+        if code := call([*base, stage, str(run)], folder / f"{stage}.log", home):
+            return 0, [], f"{stage} ended with exit code {code}"
+    candidates = (run / "candidates.jsonl").read_text(encoding="utf-8").count("\n")
+    rows = [json.loads(line) for line in (run / "pairs.jsonl").read_text(encoding="utf-8").splitlines()]
+    kept = [row for row in rows if row["kind"] == "answerable"]
+    return candidates, [(row["question"], row["answer"], _maker(row["generator"])) for row in kept], ""
+
+
+def _maker(name: str) -> str:
+    return "rule" if name == "rule" else "model"
+
+
+def call(command: list[str], log: Path, extra: dict[str, str] | None = None) -> int:
+    """Run a command, its output into a file; return its exit code."""
+    with log.open("wb") as out:
+        return subprocess.run(command, stdout=out, stderr=out, env=os.environ | (extra or {})).returncode
+
+
+def measure(tool: str, seed: int, options: argparse.Namespace, source: Path) -> Outcome:
+    """Run a tool once, unless its outcome is kept from before."""
+    kept = options.work / f"{tool}-{seed}.json"
+    if kept.is_file():
+        return read_outcome(kept)
+    folder = options.work / f"{tool}-{seed}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    with serving(options.gguf, seed) as address:
+        started, before = time.monotonic(), cpu_seconds()
+        if tool == "kit":
+            created, pairs, note = run_kit(options.kit, source, folder, address)
+        else:
+            preset = tool.removeprefix("closedbook-")
+            wanted = ("quick", "none") if preset == "rules" else (preset, f"{address}/v1")
+            created, pairs, note = run_closedbook(*wanted, source, folder, seed)
+        seconds = time.monotonic() - started
+        tokens, spent = generated_tokens(address), cpu_seconds() - before
+        outcome = Outcome(tool, seed, seconds, tokens, created, pairs, note, spent)
+        kept.write_text(json.dumps(asdict(outcome)))
+        return outcome
+
+
+def cpu_seconds() -> float:
+    """Processor time of this process, in which the server runs, and of the commands that it has run."""
+    both = (resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN))
+    return sum(used.ru_utime + used.ru_stime for used in both)
+
+
+def read_outcome(path: Path) -> Outcome:
+    """Read a kept outcome."""
+    row: dict[str, Any] = json.loads(path.read_text())
+    return Outcome(**row | {"kept": [tuple(pair) for pair in row["kept"]]})
+
+
+Figures = dict[str, float]
+
+
+def figures(verdict: Verdict, seconds: float, tokens: int) -> Figures:
+    """Put what the checker counted into the rates of the table."""
+    minutes, pairs = seconds / 60, max(verdict.pairs, 1)
+    return {
+        "pairs kept": verdict.pairs,
+        "generated tokens": tokens,
+        "minutes": minutes,
+        "pairs per 1,000 generated tokens": 1_000 * verdict.pairs / tokens if tokens else float("nan"),
+        "pairs per minute": verdict.pairs / minutes,
+        "grounded pairs per minute": verdict.grounded / minutes,
+        "sound pairs per minute": verdict.sound / minutes,
+        "grounded": verdict.grounded / pairs,
+        "self-contained": verdict.self_contained / pairs,
+        "repeated": verdict.repeated / pairs,
+        "sentences covered": verdict.covered / verdict.sentences,
+    }
+
+
+SHARES = ("grounded", "self-contained", "repeated", "sentences covered")
+
+
+def columns(text: str, outcomes: list[Outcome]) -> dict[str, list[Figures]]:
+    """Judge every run: a column a tool, and two more for what closedbook's rules and its model made."""
+    found: dict[str, list[Figures]] = {}
+    ruled = {one.seed: one.seconds for one in outcomes if one.tool == "closedbook-rules"}
+    for one in outcomes:
+        parts = {one.tool: (one.kept, one.seconds)}
+        if one.tool not in ("kit", "closedbook-rules") and one.seed in ruled:
+            drafted = [row for row in one.kept if row[2] != "rule"]
+            parts[f"{one.tool}, model-made alone"] = (drafted, one.seconds - ruled[one.seed])
+        for name, (rows, seconds) in parts.items():
+            verdict = judge(text, [(question, answer) for question, answer, _ in rows])
+            found.setdefault(name, []).append(figures(verdict, seconds, one.tokens))
+    return found
+
+
+def table(measured: dict[str, list[Figures]]) -> str:
+    """A row a figure, a column a tool: the mean over seeds, and the range in brackets."""
+    names = list(next(iter(measured.values()))[0])
+    lines = ["| | " + " | ".join(measured) + " |", "|---" * (len(measured) + 1) + "|"]
+    for name in names:
+        cells = [_cell(name, [run[name] for run in runs]) for runs in measured.values()]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _cell(name: str, values: list[float]) -> str:
+    def show(value: float) -> str:
+        if value != value:
+            return "-"
+        return f"{value:.0%}" if name in SHARES else f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+    mean, low, high = statistics.fmean(values), min(values), max(values)
+    return show(mean) if show(low) == show(high) else f"{show(mean)} ({show(low)} to {show(high)})"
+
+
+def main() -> None:
+    """Run what is missing, judge all, print the table and write it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--text", type=Path, required=True)
+    parser.add_argument("--kit", type=Path, help="the synthetic-data-kit command")
+    parser.add_argument("--gguf", type=Path, required=True)
+    parser.add_argument("--work", type=Path, default=Path("generated/side-by-side"))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[17, 18, 19])
+    parser.add_argument(
+        "--tools", nargs="+", default=["kit", "closedbook-rules", "closedbook-quick", "closedbook-full"]
+    )
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    options.work = options.work.resolve()
+    options.work.mkdir(parents=True, exist_ok=True)
+    source = options.work / "slice.txt"
+    source.write_text(cut_slice(options.text.read_text(encoding="utf-8-sig")), encoding="utf-8")
+    outcomes = [measure(tool, seed, options, source) for tool in options.tools for seed in options.seeds]
+    for one in outcomes:
+        print(f"{one.tool} seed {one.seed}: kept {len(one.kept)} of {one.created} in {one.seconds:.0f} s {one.note}")
+    shown = table(columns(source.read_text(encoding="utf-8"), outcomes))
+    options.out.write_text(f"# Side by side\n\n{shown}\n")
+    print(shown)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Batches of generation: cut by content, named by all that their result depends on, sampled as configured."""
+
+from collections import deque
+from dataclasses import replace
+from itertools import chain
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows.generate import batch_key, complete_one, cut_batches
+from tasks.config import Config
+from tasks.generation.drafting import Request
+from tasks.generation.generators import ScriptedGenerator
+from tasks.generation.prompts import render
+from tasks.records import derive_id
+
+
+def request(number: int) -> Request:
+    question = f"What does mill {number} grind?"
+    return Request(
+        id=derive_id("request", number), kind="rewrite", fact_id=f"fact-{number}", chunk_id="c", source="works",
+        prompt=render("rewrite", question=question), statement=f"Mill {number} grinds oats.", answer="oats",
+        question=question, evidence_start=0, evidence_end=9,
+    )  # fmt: skip
+
+
+@given(st.lists(st.integers(0, 500), unique=True), st.integers(1, 20))
+def test_batches_hold_every_request_in_order_and_no_more_than_their_size(numbers: list[int], size: int) -> None:
+    requests = [request(number) for number in numbers]
+    batches = cut_batches(requests, size)
+    assert list(chain.from_iterable(batches)) == requests
+    assert all(0 < len(batch) <= size for batch in batches)
+
+
+def test_a_request_put_in_leaves_the_batches_far_from_it_as_they_are() -> None:
+    requests = [request(number) for number in range(400)]
+    before, after = cut_batches(requests, 16), cut_batches([*requests[:200], request(999), *requests[200:]], 16)
+    changed = [batch for batch in after if batch not in before]
+    assert sum(map(len, changed)) < 100 and before[0] == after[0] and before[-1] == after[-1]
+
+
+def config(**settings: object) -> Config:
+    return Config.build(
+        "quick", ['generation.generator="http://nowhere/v1"'] + [f"{k}={v}" for k, v in settings.items()]
+    )
+
+
+@pytest.mark.parametrize(
+    "setting", ["seed", "generation.temperature", "generation.top_p", "generation.max_tokens", "generation.least_gain"]
+)
+def test_what_changes_a_result_changes_the_name_of_its_batch(setting: str) -> None:
+    batch = [request(1), request(2)]
+    given = {"generation.top_p": 0.5}.get(setting, 5 if setting != "generation.temperature" else 0.1)
+    assert batch_key(batch, config()) == batch_key(list(batch), config())
+    assert batch_key(batch, config(**{setting: given})) != batch_key(batch, config())
+
+
+def test_another_prompt_or_order_is_another_batch_and_a_budget_is_not() -> None:
+    batch = [request(1), request(2)]
+    names = {batch_key(b, config()) for b in (batch, batch[::-1], batch[:1], [batch[0], replace(batch[1], prompt="x")])}
+    assert len(names) == 4
+    assert batch_key(batch, config(**{"generation.budget_minutes": 9, "generation.rounds": 3})) in names
+
+
+def test_a_batch_is_sampled_as_configured_and_comes_back_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = ScriptedGenerator(deque(["", " Which grain does mill 2 grind?"]))
+    monkeypatch.setattr("flows.generate.opened", lambda name: generator)
+    settings = {"seed": 3, "generation.temperature": 0.3, "generation.top_p": 0.7, "generation.max_tokens": 9}
+    result = complete_one.fn("key", [request(1), request(2)], config(**settings))
+    sampled = {(s.temperature, s.top_p, s.max_tokens, s.seed) for _, s in generator.history}
+    assert sampled == {(0.3, 0.7, 9, 3)}
+    assert len(result["completions"]) == 2 and len(result["pairs"]) + len(result["rejections"]) == 2
+    assert result["tokens"] == generator.tokens_generated > 0
