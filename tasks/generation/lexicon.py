@@ -95,8 +95,8 @@ FIXED = set(
         instance extent extreme course contact end way case view detail full
     """.split()
 )
-UNLIKE_PAST = {"begun", "slain", "drawn up", "given", "gone on", "taken away"}
-"""Participles in ``SYNONYMS`` that are no past forms."""
+UNLIKE_PAST = {"begun", "slain", "drawn", "given", "gone", "taken"}
+"""Participles in ``SYNONYMS`` that are no past forms (of those with a particle, the verb alone)."""
 # verb -> (another base form, its participle and past form, its -s form): everyday synonyms that fit most uses
 SYNONYMS = {
     "found": ("establish", "established", "establishes"), "buy": ("purchase", "purchased", "purchases"),

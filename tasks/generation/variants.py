@@ -185,7 +185,7 @@ def _synonym(item: Asked, clause: Clause) -> str:
     fronted = inverted(clause)[0]
     if not clause.auxiliaries and not any(argument.role == "object" for argument in clause.arguments):
         return ""  # "the pump runs on peat" is not "manages on peat"
-    if not clause.auxiliaries and clause.verb.tag_ == "VBD" and past in UNLIKE_PAST:
+    if not clause.auxiliaries and clause.verb.tag_ == "VBD" and past.partition(" ")[0] in UNLIKE_PAST:
         return ""
     if item.role in ("subject", "agent") and not clause.auxiliaries and clause.verb.tag_ == "VBZ":
         old, new = clause.verb_text, present
