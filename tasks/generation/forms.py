@@ -271,9 +271,10 @@ def _active(clause: Clause) -> Iterator[Asked]:
 
 
 def _is_agent(phrase: Phrase) -> bool:
-    """Whether a "by" phrase names a doer: "by two pumps", not "by half"."""
+    """Whether a "by" phrase names a doer: "by two pumps", not "by half" nor "by hand"."""
     amount = phrase.head.lemma_.lower() in AMOUNTS or phrase.head.pos_ == "NUM"
-    return any(token.dep_ == "agent" for token in phrase.tokens) and not amount
+    means = phrase.head.tag_ == "NN" and phrase.bare == phrase.head.text
+    return any(token.dep_ == "agent" for token in phrase.tokens) and not amount and not means
 
 
 def _subject_questions(clause: Clause) -> Iterator[Asked]:

@@ -75,7 +75,9 @@ def is_person(token: Token) -> bool:
     if token.dep_ == "nsubj" and token.head.lemma_.lower() in HUMAN_VERBS:
         return True
     called = [child for child in token.head.children if child.dep_ == "attr" and token.dep_ == "nsubj"]
-    return token.ent_type_ == "PERSON" and all(noun.lemma_.lower() in PEOPLE for noun in called)
+    return (
+        token.ent_type_ == "PERSON" and token.tag_ != "NNPS" and all(noun.lemma_.lower() in PEOPLE for noun in called)
+    )
 
 
 def _full_name(token: Token) -> bool:

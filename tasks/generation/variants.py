@@ -33,6 +33,7 @@ VAGUE = set(
         its their our your my
     """.split()
 )
+EMPTY = set("day time way place end same other others rest former latter following one ones".split())
 OPENINGS = {
     "when": ("at what time", "on what date"),
     "in what year": ("in which year",),
@@ -114,6 +115,7 @@ def recital(reading: Reading) -> str:
 def _usable(asked: Asked) -> bool:
     words = asked.answer.lower().split()
     pointing = not words or words[0] in VAGUE or words[-1] in PRONOUNS  # "under her"
+    pointing = pointing or (len(words) == 2 and words[0] == "the" and words[1] in EMPTY)
     given = re.search(rf"(?<!\w){re.escape(asked.answer.lower())}(?!\w)", asked.direct.lower())
     return not pointing and len(words) <= 16 and given is None
 
@@ -157,6 +159,8 @@ def _reworded(item: Asked, clause: Clause, seed: int) -> Iterator[tuple[int, Wor
     for number, opening in enumerate(OPENINGS.get(item.opening, ())):
         rest = item.indirect if opening.endswith("reason") else item.direct
         if opening.endswith("who") and not subject_like:
+            continue
+        if "person" in opening and item.role == "subject" and clause.subject.number == "plural":
             continue
         yield 2 + number, Wording("stem", sentence(f"{opening} {rest}", "?"), item.answer)
     lead = pick(LEADS, item.question, seed)
