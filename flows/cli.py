@@ -17,10 +17,12 @@ import shlex
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.shell_completion import get_completion_class
 
 from tasks.errors import ClosedbookError, UsageError
 
@@ -30,9 +32,11 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 FORMATS = ("llama2", "prompt-completion", "messages", "alpaca", "sharegpt", "hf")
 USAGE, FAILED, STOPPED = 2, 1, 130
+COMPLETE = "_CLOSEDBOOK_COMPLETE"
 
 # `execute` looks for it, since an error may come before any command is reached; here it is declared for the help.
 debug_option = click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks, and what Prefect logs.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON value, for machines.")
 run_argument = click.argument("run", type=click.Path(path_type=Path))
 
 
@@ -84,30 +88,65 @@ def _say_how_to_go_on(arguments: list[str]) -> None:
     print(f"\nclosedbook: stopped; what is done is kept. To go on: {command}", file=sys.stderr, flush=True)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class Front(click.Group):
+    """The list of commands as they are used, one after the other, without options of its own: it fits a screen."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands in the order of this file."""
+        return list(self.commands)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands only."""
+        self.format_commands(ctx, formatter)
+
+
+@click.group(cls=Front, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="closedbook")
 def closedbook() -> None:
-    """Turn a text into a model that answers from it with the book closed, and says so when it does not know."""
+    """Turn a text into a model that answers from it, and says when it cannot.
+
+    \b
+    Example: closedbook run my/texts --out generated/mine
+    """
+
+
+def complete_settings(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+    """The settings that begin as typed, for shell completion: ``tuning.e`` gives ``tuning.epochs=``."""
+    from tasks.config import setting_names
+
+    return [f"{name}=" for name in setting_names() if name.startswith(begun)]
 
 
 def steering_options(command: Command) -> Command:
     """Add the options that make a configuration."""
     for option in (
         click.option(
-            "--set", "settings", metavar="KEY=VALUE", multiple=True, help="Change one value, e.g. tuning.epochs=3."
+            "--set",
+            "settings",
+            metavar="KEY=VALUE",
+            multiple=True,
+            help="Change one value, e.g. tuning.epochs=3.",
+            shell_complete=complete_settings,
         ),
         click.option(
             "--extra",
             metavar="FILE",
             multiple=True,
-            help="Examples to train on too (Alpaca, ShareGPT, llama2, JSONL, CSV, dataset folder); named columns and "
-            "a limit follow the path: faq.csv,question=ask,answer=say,closed=true,most=500.",
+            help="Examples to train on too, of any usual format; columns and a limit may follow: "
+            "faq.csv,question=ask,answer=say,most=500.",
         ),
         click.option("--student", metavar="S", help="Model to tune: 'embedded', or a Hugging Face name or folder."),
         click.option(
             "--generator", metavar="G", help="'embedded', 'none', a Hugging Face name, a .gguf file, or a URL."
         ),
-        click.option("--preset", default="quick", show_default=True, metavar="quick|full", help="Minutes, or an hour."),
+        click.option(
+            "--preset",
+            default="quick",
+            show_default=True,
+            metavar="quick|full",
+            help="Minutes, or an hour.",
+            shell_complete=lambda *_: ["quick", "full"],
+        ),
     ):
         command = option(command)
     return command
@@ -131,10 +170,11 @@ def configuration(
     return Config.build(preset, overrides)
 
 
-@closedbook.command()
+@closedbook.command(short_help="Make a dataset from a text, tune a model, measure both.")
 @click.argument("corpus", type=click.Path(path_type=Path))
 @steering_options
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the run. [default: generated/CORPUS-PRESET]")
+@json_option
 @debug_option
 def run(
     corpus: Path,
@@ -144,8 +184,16 @@ def run(
     settings: tuple[str, ...],
     extra: tuple[str, ...],
     out: Path | None,
+    as_json: bool,
 ) -> None:
-    """Make a dataset from CORPUS (a file or folder), tune a model on it, and measure both."""
+    """Make a dataset from CORPUS (a file or folder), tune a model on it, and measure both.
+
+    \b
+    Example: closedbook run corpora/heronsmere-works --preset quick
+             closedbook run my/texts --set tuning.minutes=30 --out generated/mine
+
+    A stopped run goes on where it was when the same command is given again.
+    """
     from tasks.corpus.readers import iter_corpus
     from tasks.curation.extra import peek
 
@@ -158,7 +206,7 @@ def run(
         from flows.self_instruct import self_instruct
 
         self_instruct(corpus.resolve(), folder.resolve(), config)
-    summarise(folder)
+    summarise(folder, as_json=as_json)
 
 
 def default_run(corpus: Path, preset: str) -> Path:
@@ -184,34 +232,136 @@ def engine() -> Iterator[None]:
         yield
 
 
-def summarise(folder: Path) -> None:
+def summarise(folder: Path, *, as_json: bool = False) -> None:
     """Print the funnel, the probe table and where the report lies."""
+    from flows.shown import print_json, run_row
     from tasks.reporting.terminal import print_summary
 
-    print_summary(folder)
+    if as_json:
+        print_json(run_row(folder))
+    else:
+        print_summary(folder)
 
 
-@closedbook.command()
+@closedbook.command(short_help="Say what a run would take here, without doing it.")
+@click.argument("corpus", type=click.Path(path_type=Path))
+@steering_options
+@json_option
+@debug_option
+def plan(
+    corpus: Path,
+    preset: str,
+    generator: str | None,
+    student: str | None,
+    settings: tuple[str, ...],
+    extra: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Say what a run over CORPUS would take here, without doing it: calls, tokens, minutes, memory.
+
+    \b
+    Example: closedbook plan corpora/heronsmere-works
+             closedbook plan my/texts --preset full --json
+
+    The text is really read; speeds are those of earlier runs here, else measured on a small part of the work.
+    """
+    config = configuration(preset, generator, student, settings, extra)
+    with alone():
+        from flows.plan import plan as estimate
+        from flows.shown import plan_row, print_json, print_plan
+
+        found = estimate(corpus, config)
+    if as_json:
+        print_json(plan_row(found))
+    else:
+        print_plan(found)
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Run the block without Prefect's server: libraries hushed, Ctrl-C quick."""
+    from flows.engine import set_environment
+    from flows.interrupt import ends_soon
+    from flows.terminal import hush
+
+    debug = bool(click.get_current_context().obj)
+    set_environment(debug=debug)
+    hush(debug=debug)
+    with ends_soon(lambda: _say_how_to_go_on(sys.argv[1:])):
+        yield
+
+
+@closedbook.command(short_help="Say what this machine has and what is missing.")
+@json_option
+@debug_option
+def doctor(as_json: bool) -> None:
+    """Say what this machine has, what is missing, and the command that mends it.
+
+    \b
+    Example: closedbook doctor
+
+    Exit code 1 when something is missing that every run needs.
+    """
+    with alone():
+        from flows.doctor import examine, healthy
+        from flows.shown import print_findings, print_json
+
+        found = examine()
+    if as_json:
+        print_json([asdict(finding) for finding in found])
+    else:
+        print_findings(found)
+    if not healthy(found):
+        click.get_current_context().exit(FAILED)
+
+
+@closedbook.command(short_help="Print a shell's completion script.")
+@click.argument("shell", metavar="bash|zsh|fish")
+def completion(shell: str) -> None:
+    """Print the script that lets SHELL complete closedbook's commands, options and settings.
+
+    \b
+    Example: closedbook completion bash >> ~/.bashrc
+    """
+    found = get_completion_class(shell)
+    if found is None:
+        raise UsageError(f"completion {shell}: unknown shell; choose one of bash, zsh, fish")
+    click.echo(found(closedbook, {}, "closedbook", COMPLETE).source())
+
+
+@closedbook.command(short_help="Make the pairs of a run anew.")
 @run_argument
 @debug_option
 def generate(run: Path) -> None:
-    """Read the corpus of RUN anew and make its pairs; batches that are done already are not repeated."""
+    """Read the corpus of RUN anew and make its pairs; batches that are done already are not repeated.
+
+    \b
+    Example: closedbook generate generated/heronsmere-works-quick
+    """
     stage("generate", run)
 
 
-@closedbook.command()
+@closedbook.command(short_help="Filter pairs, write training examples.")
 @run_argument
 @debug_option
 def curate(run: Path) -> None:
-    """Filter the pairs of RUN and write its training and validation examples."""
+    """Filter the pairs of RUN and write its training and validation examples.
+
+    \b
+    Example: closedbook curate generated/heronsmere-works-quick
+    """
     stage("curate", run)
 
 
-@closedbook.command()
+@closedbook.command(short_help="Tune the student of a run.")
 @run_argument
 @debug_option
 def finetune(run: Path) -> None:
-    """Tune the student of RUN on its examples."""
+    """Tune the student of RUN on its examples.
+
+    \b
+    Example: closedbook finetune generated/heronsmere-works-quick
+    """
     stage("finetune", run)
 
 
@@ -228,13 +378,21 @@ def stage(name: str, run: Path) -> None:
     summarise(run)
 
 
-@closedbook.command()
+@closedbook.command(short_help="Ask base and tuned model the same questions.")
 @run_argument
 @click.option("--probes", type=click.Path(path_type=Path), help="Questions, a JSON line each. [default: RUN's own]")
 @click.option("--out", type=click.Path(path_type=Path), help="Answers, a JSON line a probe. [default: into RUN]")
+@json_option
 @debug_option
-def probe(run: Path, probes: Path | None, out: Path | None) -> None:
-    """Ask the base and the tuned model of RUN the same questions, and score the answers."""
+def probe(run: Path, probes: Path | None, out: Path | None, as_json: bool) -> None:
+    """Ask the base and the tuned model of RUN the same questions, and score the answers.
+
+    \b
+    Example: closedbook probe generated/mine --probes my.jsonl --out answers.jsonl
+
+    A question is a JSON line {"id", "category", "question", "accepted": [...] or null, "source"}; null asks for a
+    refusal. An answer is a line with id, category, question, and response and verdict of both models.
+    """
     from flows.run_folder import read_setup
 
     setup = read_setup(run)
@@ -247,36 +405,57 @@ def probe(run: Path, probes: Path | None, out: Path | None) -> None:
             probe(run.resolve(), setup.config)
         else:
             ask_file(run.resolve(), probes.resolve(), out.resolve(), setup.config)
+    if as_json:
+        from flows.shown import print_json, run_row, verdict_counts
+
+        print_json(verdict_counts(out) if out is not None else run_row(run))
 
 
-@closedbook.command()
+@closedbook.command(short_help="Answer a question, or chat.")
 @run_argument
 @click.argument("question", required=False)
 @click.option("--source", metavar="TAG", help="Ask under this Source tag.")
 @click.option("--base", is_flag=True, help="Ask the model as it was before tuning.")
+@click.option("--threshold", type=float, metavar="NATS", help="Refuse above this margin. [default: RUN's own]")
+@json_option
 @debug_option
-def ask(run: Path, question: str | None, source: str | None, base: bool) -> None:
-    """Answer one QUESTION from RUN's model, or chat when none is given."""
-    from flows.run_folder import read_setup
-    from flows.students import open_student
-    from flows.terminal import hush
+def ask(
+    run: Path, question: str | None, source: str | None, base: bool, threshold: float | None, as_json: bool
+) -> None:
+    """Answer one QUESTION from RUN's model, or chat when none is given (an empty line ends it).
 
-    hush(debug=bool(click.get_current_context().obj))
-    student = open_student(run, read_setup(run).config)
-    if question is not None:
-        click.echo(student.answer(question, source=source, base=base))
-        return
-    while line := click.prompt("?", default="", show_default=False, prompt_suffix=" ", err=True):
-        click.echo(student.answer(line, source=source, base=base))
+    \b
+    Example: closedbook ask generated/mine "When was the Badger last relined?"
+             closedbook ask generated/mine --threshold 3
+
+    The answer goes to standard output. At a terminal two lines follow it: the sentence of the corpus that says so,
+    and the margin, log P(refuse) - log P(answer); a higher threshold declines less.
+    """
+    with alone():
+        from flows.chat import Chat, converse
+
+        chat = Chat(run, source=source or "", base=base, threshold=threshold)
+        converse(chat, question, as_json=as_json)
 
 
-@closedbook.command()
+@closedbook.command(short_help="Write the dataset in another format.")
 @run_argument
-@click.option("--format", "form", required=True, metavar="|".join(FORMATS), help="How the examples are rendered.")
+@click.option(
+    "--format",
+    "form",
+    required=True,
+    metavar="|".join(FORMATS),
+    help="How the examples are rendered.",
+    shell_complete=lambda *_: list(FORMATS),
+)
 @click.option("--out", type=click.Path(path_type=Path), help="File or folder to write. [default: RUN/export/FORMAT]")
 @debug_option
 def export(run: Path, form: str, out: Path | None) -> None:
-    """Write the dataset of RUN in a format that other trainers read."""
+    """Write the dataset of RUN in a format that other trainers read.
+
+    \b
+    Example: closedbook export generated/heronsmere-works-quick --format llama2
+    """
     if form not in FORMATS:
         raise UsageError(f"--format {form}: unknown; choose one of {', '.join(FORMATS)}")
     from tasks.curation.formats import export as write
@@ -284,11 +463,15 @@ def export(run: Path, form: str, out: Path | None) -> None:
     click.echo(write(run, form, out))
 
 
-@closedbook.command()
+@closedbook.command(short_help="Check a run's dataset anew from its files.")
 @run_argument
 @debug_option
 def audit(run: Path) -> None:
-    """Check the dataset of RUN anew: counts, provenance, near-duplicates, leaks, refusal twins, formats."""
+    """Check the dataset of RUN anew: counts, provenance, near-duplicates, leaks, refusal twins, formats.
+
+    \b
+    Example: closedbook audit generated/heronsmere-works-quick
+    """
     from flows.audit import audit_run
 
     audit_run(run)
@@ -299,21 +482,37 @@ def fetch() -> None:
     """Bring a text from a library."""
 
 
-@fetch.command()
+@fetch.command(short_help="Fetch a book by its number.")
 @click.argument("number", type=int)
 @click.option("--out", type=click.Path(path_type=Path), help="Corpus folder. [default: corpora/pgNUMBER]")
+@click.option(
+    "--mirror", metavar="URL", envvar="CLOSEDBOOK_MIRROR", help="Address with {number}, and {folder} for 1/7/9/2."
+)
+@click.option("--sha256", metavar="HEX", help="What the published file must have.")
 @debug_option
-def gutenberg(number: int, out: Path | None) -> None:
-    """Fetch text NUMBER of Project Gutenberg."""
-    from tasks.corpus.sources import fetch_gutenberg
+def gutenberg(number: int, out: Path | None, mirror: str | None, sha256: str | None) -> None:
+    """Fetch text NUMBER of Project Gutenberg into a corpus folder, without its header and footer.
 
-    click.echo(fetch_gutenberg(number, out or Path("corpora") / f"pg{number}"))
+    \b
+    Example: closedbook fetch gutenberg 17921
+             closedbook fetch gutenberg 17921 --mirror http://host/{number}.txt
+
+    The mirror may stand in $CLOSEDBOOK_MIRROR. Files are kept in the user's cache, and never fetched twice.
+    """
+    from tasks.corpus.sources import MIRROR, fetch_gutenberg
+
+    folder = out or Path("corpora") / f"pg{number}"
+    click.echo(fetch_gutenberg(number, folder, mirror=mirror or MIRROR, sha256=sha256))
 
 
-@closedbook.command()
+@closedbook.command(short_help="Serve the deployments and their schedules.")
 @debug_option
 def serve() -> None:
-    """Register the deployments and their schedules with a running Prefect server, and serve them."""
+    """Register the deployments and their schedules with a running Prefect server, and serve them.
+
+    \b
+    Example: PREFECT_API_URL=http://127.0.0.1:4200/api closedbook serve
+    """
     from flows.engine import set_environment
 
     set_environment(debug=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from prefect import flow, task
 
 from flows.run_folder import account, measured, read_setup
+from flows.terminal import wait
 from tasks.config import Config
 from tasks.curation.dedup import drop_duplicates
 from tasks.curation.examples import to_examples
@@ -32,7 +33,8 @@ logger = logging.getLogger(__name__)
 @flow(name="curate", flow_run_name="curate {run.name}")
 def curate(run: Path, config: Config) -> Path:
     """Turn a run's candidate pairs into its training and validation examples."""
-    with measured(run, "curate"):
+    size = (run / "candidates.jsonl").stat().st_size if (run / "candidates.jsonl").is_file() else 0
+    with measured(run, "curate"), wait("curating", size, work="curating"):
         select(run, config)
         refuse(run, config)
         compose(run, config)

@@ -14,6 +14,7 @@ the terminal's Ctrl-C with it, and leaves it behind when the command is killed. 
 import contextlib
 import logging
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -26,10 +27,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.embedded import cache_folder
-from tasks.errors import ClosedbookError
+from tasks.errors import ClosedbookError, StorageError
 
 logger = logging.getLogger(__name__)
 
+CACHE = "CLOSEDBOOK_CACHE"
+LEAST_SPACE = 4_000_000  # bytes; the empty database takes 2 MB, and a page more than is free cannot be told apart
 START_SECONDS = 120  # a first start on a loaded machine creates the database
 
 # The same as [tool.prefect] in pyproject.toml, which Prefect reads from the working directory only.
@@ -62,17 +65,22 @@ class LocalApi:
 
         Raises:
             ClosedbookError: when it ends or stays silent.
+            StorageError: … for want of disk space.
         """
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and (self.process is None or self.process.poll() is None):
-            if _answers(f"{self.url}/health"):
+            if answers(f"{self.url}/health"):
                 return
             time.sleep(0.05)
+        home = self.log.parent
+        if self.process and shutil.disk_usage(home).free < LEAST_SPACE:
+            raise StorageError(f"{home}: no space left on the disk for Prefect's database; free some, or set {CACHE}")
         where = f"see {self.log}" if self.process else "is it running? unset PREFECT_API_URL to do without it"
         raise ClosedbookError(f"Prefect's server at {self.url} does not answer; {where}")
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether a server is there."""
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:
             return bool(answer.status == 200)
@@ -89,6 +97,8 @@ def set_environment(*, debug: bool = False) -> None:
         given["PREFECT_HOME"] = str(cache_folder() / "prefect")
     for name, value in given.items():
         os.environ.setdefault(name, value)
+    for name in ("NO_PROXY", "no_proxy"):  # a proxy that the user has set is not for a server on this machine
+        os.environ[name] = ",".join(filter(None, [os.environ.get(name), "127.0.0.1"]))
 
 
 @contextlib.contextmanager

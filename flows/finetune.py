@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 from prefect import flow, task
 
 from flows.curate import refusal_maker, tally
-from flows.models import identity
+from flows.models import identity, named
 from flows.run_folder import account, measured
-from flows.students import CALIBRATION, open_student
-from flows.terminal import bar
+from flows.students import CALIBRATION, Student, open_student
+from flows.terminal import bar, wait
 from tasks.config import Config
 from tasks.curation.examples import statements_of, to_examples
 from tasks.records import Example, Pair, derive_id
@@ -77,21 +77,29 @@ def train(run: Path, config: Config) -> None:
     from tasks.tuning import sft  # seconds to import: only here, so that reading and generating start at once
     from tasks.tuning.lengths import too_long
 
-    with bar("training", "steps") as progress:
+    examples = read_records(run / "train.jsonl", Example)
+    unfit = too_long(examples, config.tuning)
+    account(run, [tally("train", parsed=len(examples), kept=len(examples) - len(unfit), rejections=unfit)], unfit)
+    statements = statements_of(read_records(run / "pairs.jsonl", Pair), {example.pair_id for example in examples})
+    with wait("preparing", work=f"preparing {named(config)}"):
+        prepared = sft.prepare(examples, config.tuning, run, seed=config.seed, statements=statements)
+    with bar("training", "steps", prepared.steps, work=tuning(config)) as progress:
+        progress.to(prepared.resumed, resumed=True)
 
         def show(step: "Step") -> None:
-            progress.to(step.step, step.steps, f"loss {step.loss:.3f}  {step.tokens_per_second:,.0f} tokens/s")
+            progress.pace.most = 60 * config.tuning.minutes - prepared.trainer.pace.spent
+            progress.to(step.step, step.steps, note=f"loss {step.loss:.3f}  {step.tokens_per_second:,.0f} tokens/s")
 
-        examples = read_records(run / "train.jsonl", Example)
-        unfit = too_long(examples, config.tuning)
-        parsed = len(examples)
-        account(run, [tally("train", parsed=parsed, kept=parsed - len(unfit), rejections=unfit)], unfit)
-        statements = statements_of(read_records(run / "pairs.jsonl", Pair), {example.pair_id for example in examples})
-        done = sft.finetune(examples, config.tuning, run, seed=config.seed, statements=statements, report=show)
+        done = sft.train(prepared, config.tuning, run, report=show)
     logger.info(
         f"tuned {done.trainable:,} weights on {done.examples:,} examples, {done.epochs:.1f} epochs of "
         f"{done.steps / max(done.epochs, 0.01):.0f} steps, in {done.seconds:.0f} s; {done.too_long:,} were too long"
     )
+
+
+def tuning(config: Config) -> str:
+    """Name the work of training this student in batches of this size."""
+    return f"training {named(config)} {config.tuning.batch_size}"
 
 
 @task(task_run_name="settle {run.name}")
@@ -99,17 +107,24 @@ def settle(run: Path, config: Config) -> None:
     """Choose on validation questions and fresh refusal twins how sure of a refusal the tuned model has to be."""
     from tasks.probing.calibration import calibrate
 
-    student = open_student(run, config)
+    student = loaded(run, config)
     examples = read_records(run / "valid.jsonl", Example)
-    twins = fresh_twins(run, examples, config)
-    found = calibrate(
-        student.tuned, student.tokenizer, student.renderer, [*examples, *twins], student.decoding,
-        base=student.base, dropout=config.tuning.question_dropout, seed=config.seed,
-    )  # fmt: skip
+    examples += fresh_twins(run, examples, config)
+    with bar("settling", "questions", len(examples), work=f"settling {named(config)}") as progress:
+        found = calibrate(
+            student.tuned, student.tokenizer, student.renderer, examples, student.decoding, base=student.base,
+            dropout=config.tuning.question_dropout, seed=config.seed, progress=progress.to,
+        )  # fmt: skip
     write_json(run / CALIBRATION, asdict(found))
     logger.info(
         f"refuses above a margin of {found.threshold:.2f} nats, chosen on {found.known + found.unknown} questions"
     )
+
+
+def loaded(run: Path, config: Config) -> Student:
+    """Load a run's student, and say so."""
+    with wait("loading", work=f"loading student {named(config)}"):
+        return open_student(run, config)
 
 
 def fresh_twins(run: Path, examples: Sequence[Example], config: Config) -> list[Example]:

@@ -10,7 +10,7 @@ into a text changes its own batch and leaves the others as they are.
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,9 @@ from prefect import flow, task
 from prefect.cache_policies import CacheKeyFnPolicy
 from prefect.context import TaskRunContext
 
-from flows.models import identity, opened
+from flows.models import identity, opened, short
 from flows.run_folder import account, measured, read_setup
-from flows.terminal import bar
+from flows.terminal import Bar, bar
 from tasks.config import Config
 from tasks.corpus.chunking import chunk_document
 from tasks.corpus.cleaning import boilerplate
@@ -37,6 +37,8 @@ from tasks.records import Chunk, Completion, Document, Fact, Pair, Rejection, Ta
 from tasks.storage import read_records, write_records
 
 logger = logging.getLogger(__name__)
+PARSING = 0.65
+"""Share of reading that goes into parsing; the rest phrases questions (bench/results/time-left.md)."""
 
 
 @flow(name="generate", flow_run_name="generate {run.name}")
@@ -59,18 +61,22 @@ def read(run: Path, config: Config) -> None:
     pairs: list[Pair] = []
     rejections: list[Rejection] = []
     sentences = 0
-    for document in documents:
-        spans = split_sentences(document.text)
-        passed = boilerplate(document.text, spans)
-        rejections += [_passed_over(document, span.start, span.end, span.kind) for span in passed]
-        skipped = {(span.start, span.end) for span in passed if span.kind != "heading"}
-        readings = build_ledger(document, [span for span in spans if span not in skipped])
-        windows = chunk_document(document, config.chunks)
-        sentences += len(spans)
-        chunks += windows
-        facts += [reading.fact for reading in readings]
-        named += [Entity(text, proper, person) for text, proper, person in entities(readings)]
-        pairs += rule_pairs(readings, windows, limit=config.generation.forms_per_fact, seed=config.seed)
+    with bar("reading", "characters", sum(len(document.text) for document in documents), work="reading") as progress:
+        for document in documents:
+            parsed, phrased = _shares(progress, document)
+            spans = split_sentences(document.text)
+            passed = boilerplate(document.text, spans)
+            rejections += [_passed_over(document, span.start, span.end, span.kind) for span in passed]
+            skipped = {(span.start, span.end) for span in passed if span.kind != "heading"}
+            readings = build_ledger(document, [span for span in spans if span not in skipped], parsed)
+            windows = chunk_document(document, config.chunks)
+            limit = config.generation.forms_per_fact
+            sentences += len(spans)
+            chunks += windows
+            facts += [reading.fact for reading in readings]
+            named += [Entity(text, proper, person) for text, proper, person in entities(readings)]
+            pairs += rule_pairs(readings, windows, limit=limit, seed=config.seed, report=phrased)
+            phrased(1.0)
     if not facts:
         raise CorpusError(f"{run.name}: no sentence in it that states a fact; give a text in whole sentences")
     for name, records in (("documents", documents), ("chunks", chunks), ("facts", facts), ("entities", named)):
@@ -82,6 +88,18 @@ def read(run: Path, config: Config) -> None:
     account(run, [tally], rejections, sentences)
     words = sum(len(document.text.split()) for document in documents)
     logger.info(f"read {words:,} words: {len(chunks)} windows, {len(facts):,} facts, {len(pairs):,} rule-made pairs")
+    if rejections:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in tally.rejected.items())
+        logger.info(f"passed over {len(rejections):,} of {sentences:,} sentences: {reasons}")
+
+
+def _shares(progress: Bar, document: Document) -> tuple[Callable[[float], None], Callable[[float], None]]:
+    """What is called as the parts of reading a document go on: parsing its sentences, and phrasing its questions."""
+    before, length = progress.pace.done, len(document.text)
+    return (
+        lambda share: progress.to(before + round(PARSING * share * length)),
+        lambda share: progress.to(before + round((PARSING + (1 - PARSING) * share) * length)),
+    )
 
 
 def _passed_over(document: Document, start: int, end: int, kind: str) -> Rejection:
@@ -139,15 +157,25 @@ class Drafts:
 def complete(requests: Sequence[Request], config: Config, drafts: Drafts) -> None:
     """Generate what the requests ask for, batch by batch, until done or over budget; show a bar."""
     batches = cut_batches(requests, config.generation.batch_size)
-    with bar("generating", "batches", len(batches)) as progress:
+    with bar("generating", "requests", len(requests), work=drafting(config)) as progress:
         for number, batch in enumerate(batches, 1):
             if drafts.beyond(config):
                 left = sum(map(len, batches[number - 1 :]))
                 logger.warning(f"generation ends at its budget, with {left:,} of {len(requests):,} requests left")
                 break
+            started, before = time.monotonic(), drafts.seconds
             drafts.add(complete_one(batch_key(batch, config), batch, config))
-            speed = drafts.tokens / max(drafts.seconds, 0.01)
-            progress.to(number, note=f"{len(drafts.pairs):,} pairs  {speed:,.0f} tokens/s")
+            idle = time.monotonic() - started - (drafts.seconds - before)  # loading the model; below 0: not made anew
+            kept = idle < 0 and -2 * idle > drafts.seconds - before
+            progress.pace.started += max(0.0, idle)
+            note = f"{len(drafts.pairs):,} pairs  {drafts.tokens / max(drafts.seconds, 0.01):,.0f} tokens/s"
+            progress.pace.most = 60 * config.generation.budget_minutes - drafts.seconds
+            progress.to(sum(map(len, batches[:number])), note=note, resumed=kept)
+
+
+def drafting(config: Config) -> str:
+    """Name the work of drafting with this generator, for ``speeds.json``."""
+    return f"generating {short(config.generation.generator)} {config.generation.batch_size}"
 
 
 def cut_batches(requests: Sequence[Request], size: int) -> list[list[Request]]:

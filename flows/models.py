@@ -8,6 +8,8 @@ identity("x.gguf")   the file's hash: what the key of a cached batch has in plac
 from functools import cache
 from pathlib import Path
 
+from flows.terminal import wait
+from tasks.config import Config
 from tasks.embedded import GENERATOR, embedded_student
 from tasks.generation.generators import Generator, open_generator
 from tasks.records import derive_id
@@ -43,6 +45,17 @@ def identity(name: str) -> str:
     return name
 
 
+def short(name: str) -> str:
+    """Name a model in ``speeds.json``: the beginning of its files' hash, or its name on the hub."""
+    known = identity(name)
+    return known if known == resolve(name) else known[:12]
+
+
+def named(config: Config) -> str:
+    """Name a configuration's student and how it is trained: "b179c9523d0e lora"."""
+    return f"{short(config.tuning.student)} {config.tuning.method}"
+
+
 @cache
 def opened(name: str) -> Generator:
     """Open a generator, once a process.
@@ -51,4 +64,5 @@ def opened(name: str) -> Generator:
         ModelError: when it cannot be had or loaded.
     """
     name = resolve(name)
-    return open_generator(str(embedded_student()) if name == "embedded" else name)
+    with wait("loading", work=f"loading generator {short(name)}"):
+        return open_generator(str(embedded_student()) if name == "embedded" else name)

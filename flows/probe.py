@@ -11,9 +11,11 @@ from pathlib import Path
 from prefect import flow, task
 
 from flows.curate import corpus_text, gold_probes, refusal_maker, tally
+from flows.finetune import loaded
+from flows.models import named
 from flows.run_folder import account, measured, read_setup
-from flows.students import Student, open_student
-from flows.terminal import bar
+from flows.students import Student
+from flows.terminal import bar, wait
 from tasks.config import Config
 from tasks.errors import UnusableResult
 from tasks.probing.drawing import Drawn, draw_probes
@@ -41,7 +43,7 @@ def ask_file(run: Path, probes: Path, out: Path, config: Config) -> Path:
     """Ask both models the questions of a file; write one JSON line a probe."""
     asked = load_probes(probes)
     by_model: dict[str, dict[str, ProbeResult]] = {"base": {}, "tuned": {}}
-    for result in put(open_student(run, config), asked):
+    for result in put(loaded(run, config), asked):
         by_model[result.model][result.probe_id] = result
     rows = []
     for question in asked:
@@ -105,20 +107,27 @@ def examine(run: Path, config: Config) -> None:
     """Ask the run's probes of both models and write the answers with their verdicts."""
     from tasks.probing.asking import perplexities
 
-    student = open_student(run, config)
-    write_records(run / "results.jsonl", put(student, read_records(run / "probes.jsonl", Probe)))
-    found = perplexities(student.tuned, student.tokenizer, general_text(), base=student.base)
+    student = loaded(run, config)
+    asked = read_records(run / "probes.jsonl", Probe)
+    write_records(run / "results.jsonl", put(student, asked, work=asking(config)))
+    with wait("perplexity", work=f"perplexity {named(config)}"):
+        found = perplexities(student.tuned, student.tokenizer, general_text(), base=student.base)
     write_json(run / "perplexity.json", {model: figure._asdict() for model, figure in found.items()})
 
 
-def put(student: Student, probes: Sequence[Probe]) -> list[ProbeResult]:
+def asking(config: Config) -> str:
+    """Name the work of asking this student and its base, for ``speeds.json``."""
+    return f"probing {named(config)} {config.probing.recitals}"
+
+
+def put(student: Student, probes: Sequence[Probe], *, work: str = "") -> list[ProbeResult]:
     """Put probes to the base and the tuned model in the same batches; show a bar."""
     from tasks.probing.asking import ask_both
 
     def render(item: Probe) -> str:
         return student.prompt(item.question, source=item.source, system=system_prompt(item.category, student.system))
 
-    with bar("probing", "probes", len(probes)) as progress:
+    with bar("probing", "probes", len(probes), work=work) as progress:
         results = ask_both(
             student.tuned,
             student.tokenizer,

@@ -17,6 +17,7 @@ from flows.finetune import finetune
 from flows.generate import generate
 from flows.probe import probe
 from flows.run_folder import begin, held, read_setup, seal
+from flows.terminal import wait
 from tasks.config import Config
 
 
@@ -45,6 +46,7 @@ def publish(run: Path) -> None:
     from tasks.reporting.audit import write_audit
     from tasks.reporting.page import render_report  # draws with matplotlib: a second to import
 
-    write_audit(run, read_setup(run).config)
-    render_report(run)
-    seal(run)
+    with wait("reporting", work="reporting"):
+        write_audit(run, read_setup(run).config)
+        render_report(run)
+        seal(run)

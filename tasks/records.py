@@ -49,6 +49,10 @@ class Document:
         """Build a document whose id depends on its tag and text only."""
         return cls(derive_id("document", source, text), source, title or source, text, sections)
 
+    def section_at(self, offset: int) -> str:
+        """The label of the section (page, chapter) that an offset lies in, "" when there is none."""
+        return next((label for start, label in reversed(self.sections) if start <= offset), "")
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:

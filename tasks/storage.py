@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import jsonlines
+from safetensors import SafetensorError
 
 from tasks.errors import StorageError
 from tasks.records import to_json
@@ -22,6 +23,8 @@ from tasks.records import to_json
 Record = TypeVar("Record")
 
 MANIFEST = "manifest.json"
+TORCH_WRITER = "inline_container.cc"
+"""Where torch's zip writer checks what it has written; it says no more than that when the disk is full."""
 
 
 @contextlib.contextmanager
@@ -46,6 +49,28 @@ def atomic(path: Path) -> Iterator[Path]:
         raise
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def room_for(folder: Path) -> Iterator[None]:
+    """Tell a full disk from what torch and safetensors say of it, while they write into ``folder``.
+
+    Raises:
+        StorageError: when there was no space left.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError, SafetensorError) as error:
+        text = str(error)
+        if (
+            "No space left" in text
+            or TORCH_WRITER in text
+            or getattr(error, "errno", 0) in (errno.ENOSPC, errno.EDQUOT)
+        ):
+            raise StorageError(
+                f"{folder}: no space left on the disk; free some and run the command again, or choose another --out"
+            ) from error
+        raise
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,7 +1,7 @@
-"""Plain text: bytes to text, as they are but for the byte-order mark, with chapters marked.
+"""Plain text: bytes to text, as they are but for the byte-order mark, with chapters and underlined headings marked.
 
-    "CHAPTER I\\r\\n\\r\\nREPAIR\\r\\n\\r\\nTissue heals."
-    the same text                                                sections ((0, "CHAPTER I: REPAIR"),)
+    "CHAPTER I\\r\\n\\r\\nREPAIR\\r\\n\\r\\nTissue heals."       sections ((0, "CHAPTER I: REPAIR"),)
+    "1.1. Scope\\n==========\\n\\nThis manual …"               sections ((0, "1.1. Scope"),)
 
 Nothing else is touched: line ends, form feeds, zero-width and combining characters stay where they are.
 """
@@ -22,6 +22,7 @@ ENCODINGS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+UNDERLINE = re.compile(r"([=*~^#+-])\1{2,}")  # under a heading, about as long as it
 CHAPTER = re.compile(r"(?:chapter|part|book|section|appendix)\s+(?:[ivxlc]+|\d{1,3}|[a-z])\b.{0,80}", re.I)
 
 
@@ -62,6 +63,9 @@ def _chapters(text: str) -> Iterator[tuple[int, str]]:
     offset, label = -1, ""
     for lines in paragraphs(text):
         bodies = [text[start:end] for start, end in lines[:2]]
+        if not label and len(bodies) == 2 and UNDERLINE.fullmatch(bodies[1]) and len(bodies[0]) <= len(bodies[1]) + 2:
+            yield lines[0][0], bodies[0]
+            continue
         if label:
             yield offset, f"{label}: {bodies[0]}" if len(lines) == 1 and is_shouted(bodies[0]) else label
         opens = CHAPTER.fullmatch(bodies[0]) and bodies[0][0].isupper() and not any(map(TABLE_ROW.search, bodies))

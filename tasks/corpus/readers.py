@@ -43,7 +43,7 @@ FORMATS = {
     ".htm": HTML,
     ".xhtml": HTML,
     ".epub": Format("tasks.corpus.from_epub", "selectolax"),
-    ".pdf": Format("tasks.corpus.from_pdf", "pypdf"),
+    ".pdf": Format("tasks.corpus.from_pdf", "pypdfium2"),
     ".docx": Format("tasks.corpus.from_docx", "python-docx"),
 }
 SUFFIXES = ", ".join(FORMATS)

@@ -5,7 +5,8 @@
     corpora/surgery/source.json              {"number": 17921, "url": ..., "sha256": ..., "text_sha256": ...}
     corpora/surgery/README.md                title, author, address, licence
 
-A folder that holds the book, unchanged since, is used as it is: nothing is fetched twice.
+A folder that holds the book, unchanged since, is used as it is; a file that was downloaded before lies in the user's
+cache under its address, checked against its hash: nothing is fetched twice.
 """
 
 import hashlib
@@ -18,8 +19,10 @@ import httpx
 from tasks.corpus.cleaning import Stripped, strip_gutenberg
 from tasks.corpus.from_text import decode
 from tasks.corpus.readers import file_tag
+from tasks.embedded import cache_folder
 from tasks.errors import CorpusError, UsageError
-from tasks.storage import file_hash, write_json, write_text
+from tasks.records import derive_id
+from tasks.storage import atomic, file_hash, write_json, write_text
 
 # Single books may be fetched from the main site; for many, its robot policy asks for a mirror, whose layout is
 # https://gutenberg.pglaf.org/{folder}/{number}/{number}-0.txt (https://www.gutenberg.org/policy/robot_access.html).
@@ -39,24 +42,33 @@ Project Gutenberg eBook {number}, fetched from <{url}> as published (sha256 `{sh
 """
 
 
-def fetch_gutenberg(number: int, out: Path, *, mirror: str = MIRROR) -> Path:
+def fetch_gutenberg(number: int, out: Path, *, mirror: str = MIRROR, sha256: str | None = None) -> Path:
     """Fetch a book's plain text into the folder ``out`` and return the text file.
 
-    ``mirror`` is an address with ``{number}`` (17921) and, if the mirror sorts by digits, ``{folder}`` (1/7/9/2).
+    Args:
+        mirror: an address with ``{number}`` (17921) and, if the mirror sorts by digits, ``{folder}`` (1/7/9/2).
+        sha256: what the file as published must have; None takes it as it comes and records its hash.
 
     Raises:
         UsageError: for a number below 1, an address without its place for it, or a folder with another book.
-        CorpusError: when the address cannot be reached or gives no Project Gutenberg text, or the text in
-            the folder was changed since it was fetched.
+        CorpusError: when the address cannot be reached or gives no Project Gutenberg text or one of another hash,
+            or the text in the folder was changed since it was fetched.
     """
     url = book_url(number, mirror)
-    if (kept := _kept(number, out)) is not None:
-        return kept
-    data = _download(url, number)
+    if (there := _kept(number, out)) is not None:
+        return there
+    kept = cache_folder() / "gutenberg" / f"pg{number}-{derive_id('address', url)}.txt"
+    cached = _cached(kept)
+    data = cached or _download(url, number)
+    found = hashlib.sha256(data).hexdigest()
+    if sha256 is not None and found != sha256.lower():
+        raise CorpusError(f"{url}: sha256 is {found}, not {sha256}; check --sha256, or take another --mirror")
     book = strip_gutenberg(decode(data, url))
     if not book.note or not any(map(str.isalnum, book.text)):
         raise CorpusError(f"{url}: no Project Gutenberg text; give --mirror the address of a plain text edition")
-    return _write(book, out, number=number, url=url, sha256=hashlib.sha256(data).hexdigest())
+    if cached is None:
+        _keep(kept, data, found)
+    return _write(book, out, number=number, url=url, sha256=found)
 
 
 def book_url(number: int, mirror: str) -> str:
@@ -90,6 +102,19 @@ def _kept(number: int, out: Path) -> Path | None:
     if file_hash(text) != digest:
         raise CorpusError(f"{text}: changed since it was fetched; use it as it is, or remove it to fetch it again")
     return text
+
+
+def _cached(kept: Path) -> bytes | None:
+    """A file that an earlier fetch kept in the cache, if it is whole."""
+    record = kept.with_suffix(".sha256")
+    whole = kept.is_file() and record.is_file() and file_hash(kept) == record.read_text(encoding="ascii").strip()
+    return kept.read_bytes() if whole else None
+
+
+def _keep(kept: Path, data: bytes, sha256: str) -> None:
+    with atomic(kept) as partial:
+        partial.write_bytes(data)
+    write_text(kept.with_suffix(".sha256"), sha256 + "\n")
 
 
 def _download(url: str, number: int) -> bytes:

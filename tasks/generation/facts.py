@@ -10,7 +10,7 @@ Its statement is empty where it leans on another sentence, and then nothing is a
 Headings, captions and other boilerplate are passed over and counted by ``build_ledger``'s caller.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tasks.generation.clauses import Clause, Segment
@@ -53,12 +53,15 @@ def is_prose(text: str) -> bool:
     return sum(character.isupper() for character in letters) < 0.6 * len(letters)
 
 
-def build_ledger(document: Document, spans: Sequence[tuple[int, int]]) -> list[Reading]:
+def build_ledger(
+    document: Document, spans: Sequence[tuple[int, int]], report: Callable[[float], None] | None = None
+) -> list[Reading]:
     """Read the facts of a document.
 
     Args:
         document: the text.
         spans: its sentences, boilerplate left out.
+        report: called with the share that is parsed, as it grows.
 
     Returns:
         Facts in text order: the clauses of each segment; the segment itself where no clause of it stands alone.
@@ -66,7 +69,7 @@ def build_ledger(document: Document, spans: Sequence[tuple[int, int]]) -> list[R
     prose = [span for span in spans if is_prose(document.text[slice(*span)])]
     topics = _topics(document.text, spans)
     readings: list[Reading] = []
-    for segment in ClauseReader(document.text, prose):
+    for segment in ClauseReader(document.text, prose, report):
         topic = topics.get(segment.sentence, "")
         readings.extend(_clauses(document, segment, topic))
         if not any(clause.resolved for clause in segment.clauses):

@@ -8,7 +8,7 @@ it in parts, cut at semicolons and dashes.
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -22,6 +22,8 @@ from tasks.generation.phrases import described_by
 
 MARKS = re.compile(r"[\r\n\t\f\v]|(?<!\w)[_*#=~]+(?=\w)|(?<=\w)[_*#=~]+(?!\w)")
 """White space, and marks of emphasis about words (_so_, *so*, #so#): blanks to the parser, offsets as they are."""
+PARSED_AT_ONCE = 64
+"""Segments a batch of the parser."""
 SPLIT = re.compile(r";\s+|\s+[\u2013\u2014]\s*|:\s+(?=[a-z])")
 
 
@@ -47,14 +49,23 @@ def segments(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     yield position, end
 
 
-def parse_segments(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[Doc, int, tuple[int, int]]]:
-    """Parse every segment of every sentence; return (parse, offset in the document, sentence span)."""
+def parse_segments(
+    text: str, spans: Sequence[tuple[int, int]], report: Callable[[float], None] | None = None
+) -> list[tuple[Doc, int, tuple[int, int]]]:
+    """Parse every segment of every sentence; return (parse, offset in the document, sentence span).
+
+    ``report`` is called with the share that is parsed, as it grows.
+    """
     flat = MARKS.sub(lambda mark: " " * len(mark.group()), text).replace("--", " \u2014")
     parts = [(_trimmed(flat, *piece), span) for span in spans for piece in segments(flat, *span)]
-    docs = list(load_parser().pipe((flat[a:b] for (a, b), _ in parts), batch_size=64))
-    for doc in docs:
+    docs = load_parser().pipe((flat[a:b] for (a, b), _ in parts), batch_size=PARSED_AT_ONCE)
+    found = []
+    for doc, (piece, span) in zip(docs, parts, strict=True):
         mend_numbered(doc)
-    return [(doc, piece[0], span) for doc, (piece, span) in zip(docs, parts, strict=True)]
+        found.append((doc, piece[0], span))
+        if report is not None and len(found) % PARSED_AT_ONCE == 0:
+            report(len(found) / len(parts))
+    return found
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:

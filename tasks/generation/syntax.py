@@ -10,7 +10,7 @@ slip of the parser makes no clause: a sentence without one is asked about as a w
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -80,9 +80,11 @@ class Context:
 class ClauseReader:
     """Reads the clauses of one document in order, carrying the context that pronouns need."""
 
-    def __init__(self, text: str, spans: Sequence[tuple[int, int]]) -> None:
+    def __init__(
+        self, text: str, spans: Sequence[tuple[int, int]], report: Callable[[float], None] | None = None
+    ) -> None:
         self.text = text
-        self.parses = parse_segments(text, spans)
+        self.parses = parse_segments(text, spans, report)
         vote_on_names([doc for doc, _, _ in self.parses])
         lowercase = set(re.findall(r"(?<![A-Za-z])[a-z][a-z-]*", text))
         self.context = Context(lowercase=lowercase, capital=set(re.findall(r"(?<=[a-z,] )[A-Z][\w-]*", text)))

@@ -14,7 +14,7 @@ budget still asks for everything. The choice among equals is by content hash: sa
 import re
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from tasks.generation.clauses import Clause
@@ -66,7 +66,14 @@ def pick(options: Sequence[str], *key: object) -> str:
     return options[int(derive_id(*key), 16) % len(options)]
 
 
-def rule_pairs(readings: Sequence[Reading], chunks: Sequence[Chunk], *, limit: int, seed: int) -> Iterator[Pair]:
+def rule_pairs(
+    readings: Sequence[Reading],
+    chunks: Sequence[Chunk],
+    *,
+    limit: int,
+    seed: int,
+    report: Callable[[float], None] | None = None,
+) -> Iterator[Pair]:
     """Make the rule forms of a document's ledger.
 
     Args:
@@ -74,13 +81,16 @@ def rule_pairs(readings: Sequence[Reading], chunks: Sequence[Chunk], *, limit: i
         chunks: the document's windows; each pair names the first one that holds its fact.
         limit: wordings kept for one fact at most.
         seed: varies which wordings are chosen where there are more than ``limit``.
+        report: called with the share that is done, as it grows.
     """
     usable = readable(readings)
     roles = aliases(readings)
     pool = distractors(usable)
-    for reading in usable:
+    for number, reading in enumerate(usable, 1):
         chosen = _interleave(list(_wordings(reading, roles, pool, seed)), limit)
         yield from (_pair(reading, wording, chunks) for wording in chosen)
+        if report is not None:
+            report(number / len(usable))
     for reading in readings:
         if reading.clause is None and reading.fact.statement:
             gaps = list(sentence_gaps(reading.fact.statement))[:limit]

@@ -13,7 +13,7 @@ from torch import nn
 from transformers import PreTrainedTokenizerBase
 
 from tasks.curation.refusals import OPENING
-from tasks.probing.asking import ask
+from tasks.probing.asking import Progress, ask
 from tasks.probing.decoding import Decoding
 from tasks.probing.metrics import best_threshold
 from tasks.records import Example
@@ -43,11 +43,12 @@ def calibrate(
     base: nn.Module | None = None,
     dropout: float = 0.0,
     seed: int = 0,
+    progress: Progress | None = None,
 ) -> Calibration:
     """Choose the refusal threshold of a tuned model on validation examples; ``base`` as in ``ask``.
 
     With ``dropout`` most questions are asked with that share of their words left out: people word questions as no rule
-    does, and a threshold fitted to rule-made wordings alone would refuse theirs.
+    does, and a threshold fitted to rule-made wordings alone would refuse theirs. ``progress`` as in ``ask``.
     """
     examples = noisy_passes(examples, dropout, 1, seed=seed)
     prompts = [renderer.asked(item.prompt, source=item.source, system=item.system) for item in examples]
@@ -55,7 +56,16 @@ def calibrate(
     whole = replace(decoding, threshold=None)
     questions = [item.prompt for item in examples]
     answers = (
-        ask(model, tokenizer, prompts, opening=opening, questions=questions, base=base, decoding=whole)
+        ask(
+            model,
+            tokenizer,
+            prompts,
+            opening=opening,
+            questions=questions,
+            base=base,
+            decoding=whole,
+            progress=progress,
+        )
         if prompts
         else []
     )

@@ -41,11 +41,6 @@ def round_robin(rows: Iterable[Row], *, by: Callable[[Row], str], count: int) ->
     return list(islice((row for row in chain.from_iterable(turns) if row is not None), count))
 
 
-def section_at(document: Document, offset: int) -> str:
-    """The label of the section (page, chapter) that an offset lies in, "" when there is none."""
-    return next((label for start, label in reversed(document.sections) if start <= offset), "")
-
-
 def with_evidence(pair: Pair, document: Document | None) -> Sample:
     """Cut the evidence of a pair out of its document, the answer within it apart."""
     if document is None or pair.evidence_start < 0:
@@ -61,7 +56,7 @@ def with_evidence(pair: Pair, document: Document | None) -> Sample:
         answer=evidence[first:last],
         rest=evidence[last:],
         after=_head(text[end : end + CONTEXT]),
-        where=section_at(document, start),
+        where=document.section_at(start),
     )
 
 

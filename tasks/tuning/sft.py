@@ -35,7 +35,7 @@ from trl import SFTConfig, SFTTrainer
 from tasks.config import TuningConfig
 from tasks.errors import UnusableResult
 from tasks.records import Example
-from tasks.storage import write_records
+from tasks.storage import room_for, write_records
 from tasks.tuning.noise import noisy_passes
 from tasks.tuning.pace import Pace
 from tasks.tuning.rendering import Renderer, choose_template, neutral
@@ -121,6 +121,22 @@ def build_dataset(
     return Dataset.from_list(kept), len(rows) - len(kept)
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A training that can begin. ``resumed`` is the step that an interrupted one had come to, 0 for a fresh one."""
+
+    trainer: "CompletionTrainer"
+    dataset: Dataset
+    passes: int
+    too_long: int
+    resumed: int
+
+    @property
+    def steps(self) -> int:
+        """How many there are, unless the minutes end first."""
+        return self.trainer.args.max_steps
+
+
 def finetune(
     examples: Sequence[Example],
     config: TuningConfig,
@@ -132,12 +148,21 @@ def finetune(
 ) -> Outcome:
     """Tune the configured student and save its adapter (or, for ``full``, the whole model).
 
+    Args and errors are those of ``prepare`` and ``train``.
+    """
+    return train(prepare(examples, config, folder, seed=seed, statements=statements), config, folder, report=report)
+
+
+def prepare(
+    examples: Sequence[Example], config: TuningConfig, folder: Path, *, seed: int, statements: Sequence[str] = ()
+) -> Prepared:
+    """Load the student, ask it the general questions, and encode the examples.
+
     Args:
-        examples: training rows, general replay among them.
-        folder: the run; ``adapter/``, ``training.jsonl`` and ``checkpoints/`` are written in it. A checkpoint left
-            there by a killed training of the same data is gone on from.
+        examples: training rows.
+        folder: the run. A checkpoint left in its ``checkpoints/`` by a killed training of the same data is gone on
+            from.
         statements: sentences to be learnt as plain text beside the examples, ``config.statements`` times each.
-        report: called with every logged step.
 
     Raises:
         ModelError: when the student cannot be loaded.
@@ -155,22 +180,41 @@ def finetune(
     texts = list(statements) * config.statements * passes
     dataset, too_long = build_dataset(rows, renderer, tokenizer, longest=config.max_length, texts=texts)
     trainer = build_trainer(model, config, dataset, tokenizer, folder, seed=seed)
+    trainer.args.max_steps = math.ceil(config.epochs / passes * len(dataset) / config.batch_size)
+    checkpoint = latest_checkpoint(folder)
+    resumed = int(checkpoint.rpartition("-")[2]) if checkpoint else 0
+    return Prepared(trainer, dataset, passes, too_long, resumed)
+
+
+def train(
+    prepared: Prepared, config: TuningConfig, folder: Path, *, report: Callable[[Step], None] | None = None
+) -> Outcome:
+    """Train to the end of the epochs or minutes; write ``adapter/`` and ``training.jsonl`` into the run's folder.
+
+    Args:
+        report: called with every logged step.
+
+    Raises:
+        StorageError: when the disk is full.
+    """
+    trainer, dataset, passes = prepared.trainer, prepared.dataset, prepared.passes
     diary = Diary(dataset, trainer.pace, report)
     trainer.add_callback(diary)
-    trainer.args.max_steps = math.ceil(config.epochs / passes * len(dataset) / config.batch_size)
-    set_seed(seed)
+    set_seed(trainer.args.seed)
     started = time.monotonic()
-    result = trainer.train(resume_from_checkpoint=latest_checkpoint(folder))
-    seconds = time.monotonic() - started
-    tuned: Any = trainer.model
-    tuned.save_pretrained(str(folder / "adapter"), safe_serialization=True)
-    tokenizer.save_pretrained(str(folder / "adapter"))
+    with room_for(folder):
+        result = trainer.train(resume_from_checkpoint=latest_checkpoint(folder))
+        seconds = time.monotonic() - started
+        tuned: Any = trainer.model
+        tuned.save_pretrained(str(folder / "adapter"), safe_serialization=True)
+        trainer.processing_class.save_pretrained(str(folder / "adapter"))
     write_records(folder / "training.jsonl", diary.rows)
     trainable = sum(int(p.numel()) for p in tuned.parameters() if p.requires_grad)
     steps = trainer.state.global_step
     lengths = [len(row) for row in dataset["input_ids"]]
     return Outcome(
-        steps, steps * config.batch_size / len(dataset) * passes, len(dataset) // passes, too_long // passes,
+        steps, steps * config.batch_size / len(dataset) * passes, len(dataset) // passes,
+        prepared.too_long // passes,
         diary.tokens, result.training_loss, seconds, trainable, padding_share(lengths, config.batch_size),
     )  # fmt: skip
 

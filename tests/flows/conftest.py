@@ -15,6 +15,12 @@ def server() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def no_speeds(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what tiny models take out of the notebook of this machine's speeds."""
+    monkeypatch.setattr("flows.pace.speeds_file", lambda: tmp_path_factory.getbasetemp() / "speeds.json")
+
+
 @pytest.fixture
 def prefect(server: None, tmp_path: Path) -> Iterator[Path]:
     """Keep results of one test apart from those of the others; yield where they lie."""

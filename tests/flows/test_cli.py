@@ -54,6 +54,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("probe nowhere --probes p.jsonl --out o.jsonl", 1, "nowhere: no run in it"),
         ("export nowhere --format csv", 2, "--format csv: unknown; choose one of llama2"),
         ("fetch gutenberg seventeen", 2, "'seventeen' is not a valid integer"),
+        ("fetch gutenberg 0", 2, "gutenberg 0: not the number of a book"),
+        ("fetch gutenberg 17 --mirror http://host/book.txt", 2, "has no {number} in it"),
+        ("plan nowhere.txt", 2, "nowhere.txt: no such file or folder"),
+        ("plan good.txt --preset huge", 2, "--preset huge: unknown"),
+        ("plan empty.txt --json", 1, "empty.txt: is empty"),
+        ("completion ksh", 2, "completion ksh: unknown shell; choose one of bash, zsh, fish"),
+        ("ask nowhere question --threshold much", 2, "'much' is not a valid float"),
+        ("ask nowhere question --json", 1, "nowhere: no run in it"),
+        ("probe nowhere --json", 1, "nowhere: no run in it"),
+        ("run good.txt --json --debugg", 2, "--debugg"),
     ],
 )
 def test_bad_input_is_one_clear_line(

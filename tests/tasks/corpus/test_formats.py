@@ -164,6 +164,13 @@ def test_a_pdf_gives_its_pages_as_sections_and_joins_sentences_and_words_across_
     ]
 
 
+def test_running_heads_that_change_with_the_chapter_are_known_by_their_page_numbers() -> None:
+    heads = ["7 Chapter 1. Pumps", "Chapter 1. Pumps 8", "9 Chapter 2. Salt", "Chapter 2. Salt 10"]
+    pages = [[head, "20 tons a day are lifted", f"by pump {name}."] for head, name in zip(heads, "ABCD", strict=True)]
+    text = from_pdf.read(pdf(*pages), "a.pdf").text
+    assert "Chapter" not in text and text.count("20 tons a day") == 4
+
+
 def test_a_scanned_pdf_says_so(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(CorpusError, match=r"a\.pdf: 2 pages and no text layer, so it is a scan; run `ocrmypdf"):
         from_pdf.read(pdf([], []), "a.pdf")

@@ -84,6 +84,12 @@ def test_chapters_of_a_text_become_sections_but_not_those_of_its_contents(tmp_pa
     )
 
 
+def test_underlined_headings_of_a_text_become_sections_and_rules_do_not(tmp_path: Path) -> None:
+    text = "1.1. Pumps\n==========\n\nThey lift.\n\nSalt\n----\nIt is dried.\n\nA line, and a rule below it.\n---\n"
+    [document] = read_corpus(written(tmp_path / "a.txt", text))
+    assert document.sections == ((0, "1.1. Pumps"), (text.index("Salt"), "Salt"))
+
+
 def test_a_gutenberg_frame_is_cut_off_and_its_licence_note_kept(tmp_path: Path) -> None:
     [document] = read_corpus(written(tmp_path / "pg17921.txt", "\ufeff" + GUTENBERG))
     assert document.text == "CHAPTER I\r\n\r\nBRINE\r\n\r\nOld Margery lifts\r\nbrine."
@@ -136,14 +142,16 @@ def test_an_unreadable_member_of_a_folder_is_named(tmp_path: Path) -> None:
 def test_a_missing_library_is_named_with_the_command_that_installs_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "pypdf", None)
+    monkeypatch.setitem(sys.modules, "pypdfium2", None)
     monkeypatch.delitem(sys.modules, "tasks.corpus.from_pdf", raising=False)
-    with pytest.raises(CorpusError, match=r"a\.pdf: reading \.pdf needs pypdf; install it with `pip install pypdf`"):
+    with pytest.raises(
+        CorpusError, match=r"a\.pdf: reading \.pdf needs pypdfium2; install it with `pip install pypdfium2`"
+    ):
         read_corpus(written(tmp_path / "a.pdf", b"%PDF-1.4"))
 
 
 def test_importing_the_readers_imports_no_format_library() -> None:
-    libraries = {"selectolax", "pypdf", "docx", "lxml", "markdown_it", "nltk"}
+    libraries = {"selectolax", "pypdfium2", "docx", "lxml", "markdown_it", "nltk"}
     script = f"import sys, {readers.__name__}; print(sorted({libraries!r} & set(sys.modules)))"
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"

@@ -16,6 +16,7 @@ from tasks.corpus.cleaning import boilerplate
 from tasks.corpus.readers import read_corpus
 from tasks.corpus.sentences import split_sentences
 from tasks.corpus.sources import MIRROR, book_url, fetch_gutenberg
+from tasks.embedded import cache_folder
 from tasks.errors import CorpusError, UsageError
 
 # The quirks of the real files: byte-order mark, CRLF, credit, contents, page marks, captions, footnotes, underscores.
@@ -120,8 +121,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("CLOSEDBOOK_CACHE", str(tmp_path_factory.mktemp("cache")))
     with Server() as running:
         running.pages["/1/17.txt"] = BOOK
         thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
@@ -166,7 +168,24 @@ def test_a_book_that_is_there_is_not_fetched_again(server: Server, tmp_path: Pat
     assert server.asked == ["/1/17.txt"]
     first.unlink()
     assert fetch_gutenberg(17, tmp_path, mirror=server.mirror).exists()
-    assert len(server.asked) == 2
+    assert fetch_gutenberg(17, tmp_path / "elsewhere", mirror=server.mirror).read_bytes() == first.read_bytes()
+    assert server.asked == ["/1/17.txt"]
+
+
+def test_a_damaged_file_in_the_cache_is_fetched_again(server: Server, tmp_path: Path) -> None:
+    fetch_gutenberg(17, tmp_path / "one", mirror=server.mirror)
+    [cached] = (cache_folder() / "gutenberg").glob("*.txt")
+    cached.write_bytes(BOOK[:500])
+    assert fetch_gutenberg(17, tmp_path / "two", mirror=server.mirror).exists()
+    assert len(server.asked) == 2 and cached.read_bytes() == BOOK
+
+
+def test_a_book_with_another_checksum_than_the_one_given_is_refused(server: Server, tmp_path: Path) -> None:
+    right = hashlib.sha256(BOOK).hexdigest()
+    with pytest.raises(CorpusError, match=rf"17\.txt: sha256 is {right}, not {'0' * 64}; check --sha256"):
+        fetch_gutenberg(17, tmp_path, mirror=server.mirror, sha256="0" * 64)
+    assert not any(tmp_path.iterdir())
+    assert fetch_gutenberg(17, tmp_path, mirror=server.mirror, sha256=right.upper()).exists()
 
 
 def test_a_redirect_is_followed(server: Server, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.records import Document, Pair, Rejection
-from tasks.reporting.samples import round_robin, sample_rejects, section_at, with_evidence
+from tasks.reporting.samples import round_robin, sample_rejects, with_evidence
 
 TEXT = "Before it.\n\nThe pump was built by Odo Marrick in 1829. After it."
 DOCUMENT = Document.create("heron", TEXT, sections=((0, "page 1"), (12, "page 2")))
@@ -46,7 +46,7 @@ def test_a_refusal_or_a_missing_document_has_no_evidence() -> None:
 
 
 def test_a_section_is_the_last_one_begun() -> None:
-    assert [section_at(DOCUMENT, offset) for offset in (0, 11, 12, 40)] == ["page 1", "page 1", "page 2", "page 2"]
+    assert [DOCUMENT.section_at(offset) for offset in (0, 11, 12, 40)] == ["page 1", "page 1", "page 2", "page 2"]
 
 
 def test_a_few_rejects_of_every_reason_are_shown() -> None:
