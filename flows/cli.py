@@ -186,13 +186,13 @@ def run(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Make a dataset from CORPUS (a file or folder), tune a model on it, and measure both.
+    """Make a dataset from CORPUS, a file or folder, tune a model on it, measure both.
 
     \b
     Example: closedbook run corpora/heronsmere-works --preset quick
              closedbook run my/texts --set tuning.minutes=30 --out generated/mine
 
-    A stopped run goes on where it was when the same command is given again.
+    A stopped run goes on when the same command is given again.
     """
     from tasks.corpus.readers import iter_corpus
     from tasks.curation.extra import peek
