@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from rich.text import Text
 
@@ -107,7 +107,15 @@ class Chat:
         return Reply(question, answer.text, refused, answer.margin, threshold, self.source, evidence)
 
 
-def converse(chat: Chat, question: str | None, *, as_json: bool = False) -> None:
+class Answers(Protocol):
+    """Whatever replies to questions."""
+
+    def reply(self, question: str) -> Reply:
+        """Answer one question."""
+        ...
+
+
+def converse(chat: Answers, question: str | None, *, as_json: bool = False) -> None:
     """Answer one question, or, where there is none, each line of standard input until an empty one."""
     for asked in [question] if question is not None else _lines():
         reply = chat.reply(asked)

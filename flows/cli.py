@@ -305,8 +305,10 @@ def doctor(as_json: bool) -> None:
     with alone():
         from flows.doctor import examine, healthy
         from flows.shown import print_findings, print_json
+        from flows.terminal import wait
 
-        found = examine()
+        with wait("looking", work="doctor"):
+            found = examine()
     if as_json:
         print_json([asdict(finding) for finding in found])
     else:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.chat import Chat
 from flows.probe import ask_file
 from flows.self_instruct import self_instruct
 from tasks.config import Config
@@ -91,6 +92,13 @@ def test_a_text_becomes_a_probed_model_and_the_same_text_the_same_dataset(
     assert list(row)[:7] == [
         "id", "category", "question", "base_response", "base_verdict", "tuned_response", "tuned_verdict",
     ]  # fmt: skip
+
+    firm, loose = Chat(first, threshold=-1e9), Chat(first, threshold=1e9)
+    question = "How heavy is the tower bell?"
+    assert firm.reply(question).refused and firm.reply(question).evidence is None
+    assert json.loads(json.dumps(loose.reply(question).row())).keys() == {
+        "question", "answer", "refused", "margin", "threshold", "source", "evidence",
+    }  # fmt: skip
 
 
 def test_an_unusable_result_fails_the_run(prefect: Path, corpus: Path, config: Config, tmp_path: Path) -> None:
