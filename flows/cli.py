@@ -186,7 +186,7 @@ def run(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Make a dataset from CORPUS, a file or folder, tune a model on it, measure both.
+    """Make a dataset from CORPUS (file or folder), tune a model, and measure both.
 
     \b
     Example: closedbook run corpora/heronsmere-works --preset quick
@@ -257,7 +257,7 @@ def plan(
     extra: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Say what a run over CORPUS would take here, without doing it: calls, tokens, minutes, memory.
+    """Say what a run over CORPUS would take here: calls, tokens, minutes, memory.
 
     \b
     Example: closedbook plan corpora/heronsmere-works

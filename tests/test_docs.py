@@ -77,7 +77,7 @@ def test_links_pictures_and_settings_of_a_page_are_there(page: Path) -> None:
         assert target.startswith("http") or (page.parent / target).exists(), target
     for name in re.findall(rf"`((?:{'|'.join(SECTIONS)})\.[a-z_]+)", text):
         assert name in setting_names() or (ROOT / name).exists(), name
-    for name, value in re.findall(r"^\| `([a-z]+\.[a-z_]+)`[^|]*\| ([^|]+) \|", text, re.M):
+    for name, value in re.findall(rf"^\| `((?:{'|'.join(SECTIONS)})\.[a-z_]+)`[^|]*\| ([^|]+) \|", text, re.M):
         section, key = name.split(".")
         assert str(getattr(getattr(Config(), section), key)) in (value, f"{value}.0"), name
 
