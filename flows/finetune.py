@@ -84,6 +84,7 @@ def train(run: Path, config: Config) -> None:
     with wait("preparing", work=f"preparing {named(config)}"):
         prepared = sft.prepare(examples, config.tuning, run, seed=config.seed, statements=statements)
     with bar("training", "steps", prepared.steps, work=tuning(config)) as progress:
+        progress.pace.most = 60 * config.tuning.minutes
         progress.to(prepared.resumed, resumed=True)
 
         def show(step: "Step") -> None:

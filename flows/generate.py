@@ -158,6 +158,7 @@ def complete(requests: Sequence[Request], config: Config, drafts: Drafts) -> Non
     """Generate what the requests ask for, batch by batch, until done or over budget; show a bar."""
     batches = cut_batches(requests, config.generation.batch_size)
     with bar("generating", "requests", len(requests), work=drafting(config)) as progress:
+        progress.pace.most = 60 * config.generation.budget_minutes - drafts.seconds
         for number, batch in enumerate(batches, 1):
             if drafts.beyond(config):
                 left = sum(map(len, batches[number - 1 :]))

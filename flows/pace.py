@@ -96,9 +96,9 @@ class Pace:
         return ((self.prior or 0.0) * weight + self.moved - self.started) / (seen + weight)
 
     def left(self) -> float | None:
-        """Seconds left; None while nothing can be told."""
+        """Seconds left; the budget's rest while nothing else can be told, None where there is none."""
         unit = self.unit
-        if unit is None or self.total is None:
+        left = self.most if unit is None or self.total is None else min(unit * (self.total - self.done), self.most)
+        if left == math.inf:
             return None
-        left = min(unit * (self.total - self.done), self.most)
         return max(0.0, left - (time.monotonic() - self.moved))

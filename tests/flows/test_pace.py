@@ -75,9 +75,11 @@ def test_what_another_run_did_says_nothing_about_the_speed(clock: Clock) -> None
     assert step.left() == 70
 
 
-def test_a_budget_ends_a_step_early(clock: Clock) -> None:
+def test_a_budget_ends_a_step_early_and_is_what_is_told_at_first(clock: Clock) -> None:
     step = begun(clock, total=100, most=30)
+    assert step.left() == 30
     clock.now += 10
+    assert step.left() == 20
     step.to(10)
     assert step.left() == 30
 
