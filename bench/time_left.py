@@ -68,9 +68,12 @@ class Recorder:
         return made
 
     def end(self, work: str, its: Pace) -> None:
-        """Note when a bar's step ended, then keep its speed as usual."""
-        next(step for step in self.steps if step.pace is its).ended = time.monotonic()
+        """Note when a bar's step ended, keep its speed as usual, and print its row."""
+        ended = next(step for step in self.steps if step.pace is its)
+        ended.ended = time.monotonic()
         self.note(work, its)
+        if ended.ended - ended.started >= SHORTEST:
+            print(ended.row(), flush=True)
 
     def _sample(self) -> None:
         while True:
@@ -92,6 +95,9 @@ def main(out: Path, corpus: Path, speeds: Path, settings: tuple[str, ...]) -> No
     terminal._note = recorder.end
     pace.speeds_file = lambda: speeds
     first = "a first run" if not speeds.exists() else "a later run"
+    print(f"{first} on this machine, quick preset, {' '.join(settings)}\n")
+    print("| step | seconds | within 20% (or 2 s) | median error | worst, of the step | time left shown |")
+    print("|---|---|---|---|---|---|")
     set_environment()
     with local_api() as api:
         from flows.self_instruct import self_instruct
@@ -99,12 +105,6 @@ def main(out: Path, corpus: Path, speeds: Path, settings: tuple[str, ...]) -> No
         terminal.show_logs()
         api.wait()
         self_instruct(corpus.resolve(), out.resolve(), configuration("quick", None, None, settings, ()))
-    print(f"\n{first} on this machine, quick preset, {' '.join(settings)}\n")
-    print("| step | seconds | within 20% (or 2 s) | median error | worst, of the step | time left shown |")
-    print("|---|---|---|---|---|---|")
-    for step in recorder.steps:
-        if step.ended - step.started >= SHORTEST:
-            print(step.row())
 
 
 if __name__ == "__main__":
