@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from xml.etree import ElementTree
 
 from tasks.corpus.assembly import DAMAGED_ZIP, Assembly, Extract
-from tasks.corpus.from_html import add_page, decode, parse
+from tasks.corpus.from_html import HEADINGS, add_page, decode, parse
 from tasks.errors import CorpusError
 
 CONTAINER = "META-INF/container.xml"
@@ -38,12 +38,16 @@ def _read_book(book: zipfile.ZipFile, name: str) -> Extract:
     rootfile = _xml(book, CONTAINER, name).find(".//{*}rootfile")
     package_path = rootfile.get("full-path", "") if rootfile is not None else ""
     package = _xml(book, package_path, name)
-    pages = _spine(package, posixpath.dirname(package_path))
+    folder = posixpath.dirname(package_path)
+    pages, labels = _spine(package, folder), _contents(book, package, folder, name)
     if locked := _encrypted(book, name).intersection(pages):
         raise CorpusError(f"{name}: {min(locked)} is encrypted (copy protection); give an edition without it")
     assembly = Assembly()
-    for page in pages:
-        add_page(parse(decode(_member(book, page, name), f"{name}: {page}")), assembly)
+    for member in pages:
+        page = parse(decode(_member(book, member, name), f"{name}: {member}"))
+        if page.css_first(", ".join(sorted(HEADINGS))) is None:  # the chapter's name is in the table of contents only
+            assembly.mark(labels.get(member, ""))
+        add_page(page, assembly)
     title = package.find(".//{http://purl.org/dc/elements/1.1/}title")
     return assembly.extract((title.text if title is not None else "") or "")
 
@@ -57,8 +61,32 @@ def _spine(package: ElementTree.Element, folder: str) -> list[str]:
         if item is None or reference.get("linear") == "no" or "nav" in item.get("properties", "").split():
             continue
         if "html" in item.get("media-type", ""):
-            pages.append(posixpath.normpath(posixpath.join(folder, unquote(item.get("href", "")))))
+            pages.append(_path(folder, item.get("href", "")))
     return pages
+
+
+def _contents(book: zipfile.ZipFile, package: ElementTree.Element, folder: str, name: str) -> dict[str, str]:
+    """What the book's own table of contents calls its members: EPUB 3's nav page, EPUB 2's ncx."""
+    labels: dict[str, str] = {}
+    for item in package.iterfind(".//{*}manifest/{*}item"):
+        member = _path(folder, item.get("href", ""))
+        if member not in book.namelist():
+            continue
+        here = posixpath.dirname(member)
+        if "nav" in item.get("properties", "").split():
+            for link in parse(decode(_member(book, member, name), name)).css("nav a[href]"):
+                labels.setdefault(_path(here, link.attributes.get("href") or ""), link.text())
+        elif item.get("media-type") == "application/x-dtbncx+xml":
+            for point in _xml(book, member, name).iterfind(".//{*}navPoint"):
+                target, text = point.find("{*}content"), point.find("{*}navLabel/{*}text")
+                if target is not None and text is not None:
+                    labels.setdefault(_path(here, target.get("src", "")), text.text or "")
+    return labels
+
+
+def _path(folder: str, reference: str) -> str:
+    """The member that a reference in a folder's file means; the place within it is left off."""
+    return posixpath.normpath(posixpath.join(folder, unquote(reference.partition("#")[0])))
 
 
 def _encrypted(book: zipfile.ZipFile, name: str) -> set[str]:

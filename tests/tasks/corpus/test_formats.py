@@ -123,6 +123,29 @@ def test_an_epub_is_read_along_its_spine() -> None:
     assert [extract.text[offset:].split()[0] for offset, _ in extract.sections] == ["Pumps", "Salt"]
 
 
+NCX = """<ncx xmlns="http://www.daisy.org/z3986/2005/ncx/"><navMap>
+<navPoint><navLabel><text>Of Salt</text></navLabel><content src="text/two%20b.xhtml#top"/></navPoint>
+<navPoint><navLabel><text>Nowhere</text></navLabel><content src="gone.xhtml"/></navPoint></navMap></ncx>"""
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        {"OPS/nav.xhtml": '<html><body><nav><a href="text/two%20b.xhtml#top">Of <i>Salt</i></a></nav></body></html>'},
+        {
+            "OPS/toc.ncx": NCX,
+            "OPS/book.opf": PACKAGE.replace(
+                "</manifest>", '<item id="t" href="toc.ncx" media-type="application/x-dtbncx+xml"/></manifest>'
+            ),
+        },
+    ],
+)
+def test_a_chapter_without_a_heading_is_called_as_in_the_table_of_contents(contents: dict[str, str]) -> None:
+    unnamed = "<html><body><p class='title'>Salt</p><p>Two dries.</p></body></html>"
+    extract = from_epub.read(epub(**contents, **{"OPS/text/two b.xhtml": unnamed}), "a.epub")
+    assert extract.sections == ((0, "Pumps"), (extract.text.index("Salt"), "Of Salt"))
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
