@@ -10,6 +10,7 @@ There a later run finds its prior, and ``closedbook plan`` its estimate. The fil
 import json
 import math
 import time
+from bisect import bisect_right
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -21,6 +22,9 @@ from tasks.storage import write_json
 SPEEDS = "speeds.json"
 PRIOR_WEIGHT = 0.04
 """What the prior counts, as a share of the step's units: after a tenth of them, what was seen outweighs it 5 to 2."""
+RECENT, SHORTEST = 0.3, 15.0
+"""The speed is that of the whole step so far, or of the last share of its time (so many seconds at least) if that was
+faster: other work on the machine comes and goes. Chosen on the logs of real trainings (bench/results/time-left.md)."""
 NEWEST = 0.5
 """What the newest measurement counts against all before it: a machine is not always equally busy."""
 
@@ -77,6 +81,7 @@ class Pace:
     first: float = 0.0
     started: float = field(default_factory=lambda: time.monotonic())
     moved: float = field(default_factory=lambda: time.monotonic())
+    history: list[tuple[float, float]] = field(default_factory=list)
 
     def to(self, done: float, total: float | None = None, *, resumed: bool = False) -> None:
         """Say that ``done`` units of ``total`` are done."""
@@ -85,15 +90,27 @@ class Pace:
         self.total = self.total if total is None else total
         if resumed:
             self.first, self.started = done, self.moved
+            self.history.clear()
+        self.history.append((self.moved, done))
 
     @property
     def unit(self) -> float | None:
         """Seconds a unit, as far as can be told now."""
-        seen = self.done - self.first
         weight = 0.0 if self.prior is None else PRIOR_WEIGHT * (self.total or 0.0)
-        if seen + weight <= 0:
-            return self.prior
-        return ((self.prior or 0.0) * weight + self.moved - self.started) / (seen + weight)
+        seen = [(self.moved - since, self.done - before) for since, before in (self._recent(), self._begun())]
+        told = [
+            ((self.prior or 0.0) * weight + seconds) / (units + weight) for seconds, units in seen if units + weight > 0
+        ]
+        return min(told, default=self.prior)
+
+    def _begun(self) -> tuple[float, float]:
+        return self.started, self.first
+
+    def _recent(self) -> tuple[float, float]:
+        """When the part of the step began that tells its speed, and what was done by then."""
+        reach = self.moved - max(SHORTEST, RECENT * (self.moved - self.started))
+        place = bisect_right(self.history, (reach, math.inf))
+        return self.history[place - 1] if place else self._begun()
 
     def left(self) -> float | None:
         """Seconds left; the budget's rest while nothing else can be told, None where there is none."""

@@ -75,6 +75,28 @@ def test_what_another_run_did_says_nothing_about_the_speed(clock: Clock) -> None
     assert step.left() == 70
 
 
+def test_a_machine_that_was_busy_at_first_is_not_held_to_it(clock: Clock) -> None:
+    step = begun(clock, total=100)
+    clock.now += 100
+    step.to(10)  # ten seconds a unit
+    for done in range(11, 61):
+        clock.now += 1
+        step.to(done)
+    left = step.left()
+    assert left is not None and left == pytest.approx(40, rel=0.1)  # by the whole step so far it would be 100
+
+
+def test_a_stall_is_not_taken_to_last(clock: Clock) -> None:
+    step = begun(clock, total=100)
+    for done in range(1, 51):
+        clock.now += 1
+        step.to(done)
+    clock.now += 50
+    step.to(51)
+    left = step.left()
+    assert left is not None and left < 100
+
+
 def test_a_budget_ends_a_step_early_and_is_what_is_told_at_first(clock: Clock) -> None:
     step = begun(clock, total=100, most=30)
     assert step.left() == 30
