@@ -207,7 +207,8 @@ def train(
         seconds = time.monotonic() - started
         tuned: Any = trainer.model
         tuned.save_pretrained(str(folder / "adapter"), safe_serialization=True)
-        trainer.processing_class.save_pretrained(str(folder / "adapter"))
+        tokenizer: Any = trainer.processing_class
+        tokenizer.save_pretrained(str(folder / "adapter"))
     write_records(folder / "training.jsonl", diary.rows)
     trainable = sum(int(p.numel()) for p in tuned.parameters() if p.requires_grad)
     steps = trainer.state.global_step

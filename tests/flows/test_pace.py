@@ -1,5 +1,6 @@
 """The time left: right for even units, begun from what was known before, told anew when a step is resumed."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(pace.time, "monotonic", clock.monotonic)
+    monkeypatch.setattr("time.monotonic", clock.monotonic)
     return clock
 
 
@@ -31,8 +32,8 @@ def speeds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "cache" / "speeds.json"
 
 
-def begun(clock: Clock, **values: float) -> Pace:
-    return Pace(started=clock.now, moved=clock.now, **values)
+def begun(clock: Clock, *, total: float, prior: float | None = None, most: float = math.inf) -> Pace:
+    return Pace(prior, total, most, started=clock.now, moved=clock.now)
 
 
 def test_nothing_is_told_before_anything_is_known(clock: Clock) -> None:
