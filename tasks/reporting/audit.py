@@ -138,7 +138,10 @@ def _reasons(files: Files) -> Look:
 def _provenance(files: Files) -> Look:
     """Every example to a pair, every pair to a chunk, a document, a span and a sentence."""
     pairs = {pair.id: pair for pair in files.pairs}
-    known, texts = {chunk.id: chunk for chunk in files.chunks}, files.texts
+    texts = files.texts
+    known: dict[str, list[Chunk]] = defaultdict(list)  # windows of the same words have the same id
+    for chunk in files.chunks:
+        known[chunk.id].append(chunk)
     problems = [f"pair id {one} stands {n} times" for one, n in Counter(p.id for p in files.pairs).items() if n > 1]
     for example in files.examples:
         if example.pair_id not in pairs and example.id not in files.imported:
@@ -147,17 +150,17 @@ def _provenance(files: Files) -> Look:
         if pair.twin_of and pair.twin_of not in pairs:
             problems.append(f"refusal {pair.id} is the twin of {pair.twin_of}, which is not there")
         if pair.kind == "answerable":
-            problems += _unfounded(pair, known.get(pair.chunk_id), texts.get(pair.source, ""))
+            problems += _unfounded(pair, known.get(pair.chunk_id, []), texts.get(pair.source, ""))
     return f"{len(files.examples):,} examples, {len(files.pairs):,} pairs", problems
 
 
-def _unfounded(pair: Pair, chunk: Chunk | None, text: str) -> Iterator[str]:
+def _unfounded(pair: Pair, chunks: Sequence[Chunk], text: str) -> Iterator[str]:
     evidence = text[pair.evidence_start : pair.evidence_end]
-    if chunk is None:
+    if not chunks:
         yield f"pair {pair.id}: no chunk {pair.chunk_id}"
-    elif chunk.text != text[chunk.start : chunk.end]:
-        yield f"chunk {chunk.id} is not what stands at {chunk.start}:{chunk.end} of {pair.source}"
-    elif not (chunk.start < pair.evidence_end and pair.evidence_start < chunk.end):  # a sentence may exceed a window
+    elif wrong := [chunk for chunk in chunks if chunk.text != text[chunk.start : chunk.end]]:
+        yield f"chunk {wrong[0].id} is not what stands at {wrong[0].start}:{wrong[0].end} of {pair.source}"
+    elif not any(chunk.start < pair.evidence_end and pair.evidence_start < chunk.end for chunk in chunks):
         yield f"pair {pair.id}: its evidence {pair.evidence_start}:{pair.evidence_end} is not in its chunk"
     if pair.evidence_start < 0 or not evidence.strip():
         yield f"pair {pair.id}: no evidence at {pair.evidence_start}:{pair.evidence_end}"
