@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import date
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,7 @@ def measure_speed(count: int) -> Figures:
     held = peak_mib()
     (kept, rejections), figures = timed(lambda: drop_duplicates(pairs, CONFIG))
     assert len(kept) + len(rejections) == count
+    figures["load"] = os.getloadavg()[0]
     return figures | {"pairs": count, "held": held, "peak": peak_mib(), "kept": len(kept), "dropped": len(rejections)}
 
 
@@ -197,8 +199,9 @@ def report(total: int, figures: dict[str, Figures | None]) -> str:
     speed, index, quality = figures["speed"] or {}, figures["index"] or {}, figures["quality"] or {}
     lines = [
         "# Near-duplicate removal",
-        f"`python -m bench.dedup`, {platform.python_version()}, {os.cpu_count()} cores, shared with other work while "
-        "measured: processor time is the steadier figure.",
+        f"`python -m bench.dedup`, Python {platform.python_version()}, {os.cpu_count()} CPU cores, no GPU, "
+        f"{date.today():%d %B %Y}. The cores were shared with other work (load average {speed['load']:.1f} over "
+        "the minute): processor time is the steadier figure.",
         "| measured | figure | aim |\n|---|---|---|",
     ]
     rows = [

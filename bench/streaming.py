@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -120,8 +121,8 @@ def report(figures: list[Figures]) -> str:
     return f"""\
 # Memory of reading a large text
 
-`python -m bench.streaming`, Python {platform.python_version()}, {os.cpu_count()} CPU cores, no GPU, shared with other
-work while measured: processor time is the steadier figure.
+`python -m bench.streaming`, Python {platform.python_version()}, {os.cpu_count()} CPU cores, no GPU,
+{date.today():%d %B %Y}, shared with other work while measured: processor time is the steadier figure.
 
 | one plain text | windows | pairs parsed | pairs kept | peak memory | wall clock | processor time |
 |---|---|---|---|---|---|---|

@@ -65,7 +65,7 @@ def make_refusals(
     wanted = round(len(answerable) * config.share / (1 - config.share))
     if not wanted:
         return [], []
-    drawn = _in_turn(_candidates(answerable, maker, outside, config), seed)
+    drawn = _in_turn(_candidates(answerable, maker, outside, config, wanted), seed)
     asked = Asked(answerable, curation.duplicate_similarity)
     taken: list[Pair] = []
     rejections: list[Rejection] = []
@@ -79,7 +79,7 @@ def make_refusals(
 
 
 def _candidates(
-    answerable: Sequence[Pair], maker: RefusalMaker, outside: Sequence[str], config: RefusalConfig
+    answerable: Sequence[Pair], maker: RefusalMaker, outside: Sequence[str], config: RefusalConfig, wanted: int
 ) -> dict[str, list[Pair]]:
     found: dict[str, list[Pair]] = {kind: [] for kind in config.kinds}
     for pair in answerable:
@@ -87,7 +87,11 @@ def _candidates(
             if (kind := twin.form.removeprefix("refusal-")) in found:
                 found[kind].append(twin)
     sources = sorted({pair.source for pair in answerable})
-    loose = {"unstated": list(maker.unstated()), "outside": [(draw(sources, "of", text), text) for text in outside]}
+    # Each is checked against the corpus: no more are made than could be taken, some of them being ruled out.
+    loose = {
+        "unstated": list(islice(maker.unstated(), 2 * wanted)),
+        "outside": [(draw(sources, "of", text), text) for text in outside],
+    }
     for kind in loose.keys() & found.keys():
         found[kind] = [_loose(source, question, kind) for source, question in loose[kind]]
     return found

@@ -172,17 +172,16 @@ class RefusalMaker:
         return len(self.texts) < 2 or entity.text.lower() in self.texts.get(source, "")
 
     def unstated(self) -> Iterator[tuple[str, str]]:
-        """(source, question) for attributes whose words are nowhere said of the entity."""
-        for entity in self.entities:
-            source = next((tag for tag in self.texts if self._is_at_home(entity, tag)), "")
-            if not source or not (entity.proper or entity.text.lower().startswith("the ")):
+        """(source, question) for attributes whose words are nowhere said of the entity, in hash order."""
+        named = [entity for entity in self.entities if entity.proper or entity.text.lower().startswith("the ")]
+        asked = [(entity, *row) for entity in named for row in (OF_PEOPLE if entity.person else OF_THINGS)]
+        for entity, question, words in sorted(asked, key=lambda row: derive_id("unstated", row[0].text, row[1])):
+            half = int(derive_id("template", question), 16) % 4
+            if (half == 0) == (self.side == "train"):
                 continue
-            for question, words in OF_PEOPLE if entity.person else OF_THINGS:
-                half = int(derive_id("template", question), 16) % 4
-                if (half == 0) == (self.side == "train"):
-                    continue
-                if not self.mentions.said_of(_names(entity), words.split()):
-                    yield source, question.format(entity.text)
+            source = next((tag for tag in self.texts if self._is_at_home(entity, tag)), "")
+            if source and not self.mentions.said_of(_names(entity), words.split()):
+                yield source, question.format(entity.text)
 
     def foreign_tag(self, *of: object, named: str = "") -> str:
         """A tag that is wrong: another document's that does not hold ``named``, or none of this corpus."""

@@ -6,8 +6,8 @@
                                                      "How often are barrows cleaned?" refusal  valid, as its twin
 
 Withheld: facts are tied together (union-find) when their evidence overlaps, their statements are near-duplicates, or a
-question of one is a near-duplicate of a question of the other; tied facts go to one side. Overlapping windows make
-several pairs of one sentence, so the sentence decides, not the chunk.
+question of one is a near-duplicate of a question of the other, in one document or in two; tied facts go to one side.
+Overlapping windows make several pairs of one sentence, so the sentence decides, not the chunk.
 Valid: questions of taught facts in other words than training uses (category K1 of the evaluation). Near-duplicate
 questions stay together, a refusal goes where its twin goes, and an answer is only asked for in validation if a pair
 in training gives it. The draw is by content hash and seed: the order of the pairs makes no difference.
@@ -60,7 +60,7 @@ def tie_questions(pairs: Sequence[Pair], curation: CurationConfig) -> Ties[int]:
         if pair.twin_of in place:
             ties.tie(index, place[pair.twin_of])
         ties.tie(index, place[pair.id])
-    for one, other in _same_wording(pairs, [pair.question for pair in pairs], curation):
+    for one, other in _same_wording([pair.question for pair in pairs], curation):
         ties.tie(one, other)
     return ties
 
@@ -78,7 +78,7 @@ def tie_facts(pairs: Sequence[Pair], asked: Ties[int], curation: CurationConfig)
             reach = (source, end, fact_id)
     first = {(pair.fact_id, pair.statement): pair for pair in told if pair.statement}
     stated = [first[key] for key in sorted(first)]
-    for one, other in _same_wording(stated, [pair.statement for pair in stated], curation):
+    for one, other in _same_wording([pair.statement for pair in stated], curation):
         ties.tie(stated[one].fact_id, stated[other].fact_id)
     for group in asked.groups():
         about = [pairs[index].fact_id for index in group if pairs[index].fact_id]
@@ -87,11 +87,11 @@ def tie_facts(pairs: Sequence[Pair], asked: Ties[int], curation: CurationConfig)
     return ties
 
 
-def _same_wording(pairs: Sequence[Pair], texts: Sequence[str], curation: CurationConfig) -> Iterable[tuple[int, int]]:
-    """Positions of near-duplicate texts of one source."""
-    grouped: dict[tuple[str, tuple[str, ...]], list[int]] = defaultdict(list)
+def _same_wording(texts: Sequence[str], curation: CurationConfig) -> Iterable[tuple[int, int]]:
+    """Positions of near-duplicate texts, of whatever source: a fact may stand in two documents."""
+    grouped: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for index, text in enumerate(texts):
-        grouped[pairs[index].source, marks(scan(text))].append(index)
+        grouped[marks(scan(text))].append(index)
     groups = list(grouped.values())
     for match in near_duplicates(([texts[index] for index in group] for group in groups), curation):
         yield groups[match.group][match.later], groups[match.group][match.earlier]
@@ -187,13 +187,13 @@ def _facts_on_two_sides(withheld: list[Pair], taught: list[Pair]) -> list[str]:
 
 def _near(left: list[Pair], right: list[Pair], name: str, curation: CurationConfig) -> list[str]:
     """Texts of two sides that are near-duplicates."""
-    known: dict[tuple[str, tuple[str, ...]], dict[str, Wording]] = defaultdict(dict)
+    known: dict[tuple[str, ...], dict[str, Wording]] = defaultdict(dict)
     for pair in right:
         if text := str(getattr(pair, name)):
-            known[pair.source, marks(scan(text))][text] = wording(text)
+            known[marks(scan(text))][text] = wording(text)
     problems = []
     for text, pair in {str(getattr(pair, name)): pair for pair in left}.items():
-        for other, worded in known.get((pair.source, marks(scan(text))), {}).items():
+        for other, worded in known.get(marks(scan(text)), {}).items():
             if text and similarity(wording(text), worded) >= curation.duplicate_similarity:
                 problems.append(f"{name} {text!r} of pair {pair.id} is like {other!r} on another side")
     return problems

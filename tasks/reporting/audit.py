@@ -28,7 +28,7 @@ from tasks.curation.splits import check_splits
 from tasks.curation.wording import marks, scan
 from tasks.errors import ClosedbookError
 from tasks.probing.probes import leaks
-from tasks.records import Chunk, Document, Example, Pair, Probe, Rejection, Split
+from tasks.records import Chunk, Document, Example, Pair, Probe, Rejection, Split, Tally
 from tasks.reporting.funnel import check_conservation, load_funnel
 from tasks.storage import iter_dicts, read_records, write_json
 
@@ -111,22 +111,24 @@ def _check(name: str, look: Look) -> Check:
 def _counts(files: Files) -> Look:
     """Conservation within each stage, from each stage to the next, and down to the rows of the files."""
     stages = load_funnel(files.run).stages
+    steps = list(_steps(files, defaultdict(lambda: Tally("none"), {tally.stage: tally for tally in stages})))
     problems = check_conservation(files.run, stages)
-    by_name = {tally.stage: tally for tally in stages}
-    rows = {path.stem: sum(1 for _ in iter_dicts(path)) for path in files.run.glob("*.jsonl")}
-    steps = [("candidates.jsonl", rows.get("candidates", 0), "filter", by_name["filter"].parsed)]
-    steps += [("filter", by_name["filter"].kept, "dedup", by_name["dedup"].parsed)]
-    made = by_name["dedup"].kept + (by_name["refuse"].kept if "refuse" in by_name else 0)
-    steps += [("dedup and refuse", made, "pairs.jsonl", rows["pairs"])]
-    used = len({example.pair_id for example in files.examples if example.pair_id})
-    withheld = len({pair.id for pair in files.pairs} - {example.pair_id for example in files.examples})
-    steps += [("examples and withheld", used + withheld, "pairs.jsonl", rows["pairs"])]
-    brought = by_name["import"].kept if "import" in by_name else 0
-    steps += [("import", brought, "examples without a pair", sum(not example.pair_id for example in files.examples))]
-    if "train" in by_name:
-        steps += [("train.jsonl", rows["train"], "train", by_name["train"].parsed)]
     problems += [f"{a}: {n:,} go out, {b}: {m:,} come in" for a, n, b, m in steps if n != m]
     return f"{len(stages)} stages, {len(steps)} steps between them and the files", problems
+
+
+def _steps(files: Files, stages: Mapping[str, Tally]) -> Iterator[tuple[str, int, str, int]]:
+    """What hands on how many, and what takes how many."""
+    rows = Counter({path.stem: sum(1 for _ in iter_dicts(path)) for path in files.run.glob("*.jsonl")})
+    yield "candidates.jsonl", rows["candidates"], "filter", stages["filter"].parsed
+    yield "filter", stages["filter"].kept, "dedup", stages["dedup"].parsed
+    yield "dedup and refuse", stages["dedup"].kept + stages["refuse"].kept, "pairs.jsonl", rows["pairs"]
+    used = {example.pair_id for example in files.examples if example.pair_id}
+    withheld = {pair.id for pair in files.pairs} - used
+    yield "examples and withheld", len(used) + len(withheld), "pairs.jsonl", rows["pairs"]
+    yield "import", stages["import"].kept, "examples without a pair", sum(not one.pair_id for one in files.examples)
+    if "train" in stages:
+        yield "train.jsonl", rows["train"], "train", stages["train"].parsed
 
 
 def _reasons(files: Files) -> Look:
@@ -138,7 +140,10 @@ def _reasons(files: Files) -> Look:
 def _provenance(files: Files) -> Look:
     """Every example to a pair, every pair to a chunk, a document, a span and a sentence."""
     pairs = {pair.id: pair for pair in files.pairs}
-    known, texts = {chunk.id: chunk for chunk in files.chunks}, files.texts
+    texts = files.texts
+    known: dict[str, list[Chunk]] = defaultdict(list)  # windows of the same words have the same id
+    for chunk in files.chunks:
+        known[chunk.id].append(chunk)
     problems = [f"pair id {one} stands {n} times" for one, n in Counter(p.id for p in files.pairs).items() if n > 1]
     for example in files.examples:
         if example.pair_id not in pairs and example.id not in files.imported:
@@ -147,17 +152,17 @@ def _provenance(files: Files) -> Look:
         if pair.twin_of and pair.twin_of not in pairs:
             problems.append(f"refusal {pair.id} is the twin of {pair.twin_of}, which is not there")
         if pair.kind == "answerable":
-            problems += _unfounded(pair, known.get(pair.chunk_id), texts.get(pair.source, ""))
+            problems += _unfounded(pair, known.get(pair.chunk_id, []), texts.get(pair.source, ""))
     return f"{len(files.examples):,} examples, {len(files.pairs):,} pairs", problems
 
 
-def _unfounded(pair: Pair, chunk: Chunk | None, text: str) -> Iterator[str]:
+def _unfounded(pair: Pair, chunks: Sequence[Chunk], text: str) -> Iterator[str]:
     evidence = text[pair.evidence_start : pair.evidence_end]
-    if chunk is None:
+    if not chunks:
         yield f"pair {pair.id}: no chunk {pair.chunk_id}"
-    elif chunk.text != text[chunk.start : chunk.end]:
-        yield f"chunk {chunk.id} is not what stands at {chunk.start}:{chunk.end} of {pair.source}"
-    elif not (chunk.start < pair.evidence_end and pair.evidence_start < chunk.end):  # a sentence may exceed a window
+    elif wrong := [chunk for chunk in chunks if chunk.text != text[chunk.start : chunk.end]]:
+        yield f"chunk {wrong[0].id} is not what stands at {wrong[0].start}:{wrong[0].end} of {pair.source}"
+    elif not any(chunk.start < pair.evidence_end and pair.evidence_start < chunk.end for chunk in chunks):
         yield f"pair {pair.id}: its evidence {pair.evidence_start}:{pair.evidence_end} is not in its chunk"
     if pair.evidence_start < 0 or not evidence.strip():
         yield f"pair {pair.id}: no evidence at {pair.evidence_start}:{pair.evidence_end}"

@@ -83,6 +83,18 @@ def test_nothing_leaks_over_overlapping_windows(
     assert assign_splits(source.sample(pairs, len(pairs)), config, seed) == splits
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_a_text_that_stands_under_two_tags_does_not_leak(seed: int) -> None:
+    one = town_pairs(12, seed)
+    pairs = [
+        *one,
+        *(replace(each, source="copy", id=f"x{each.id}", fact_id=f"x{each.fact_id}", twin_of="") for each in one),
+    ]
+    splits = assign_splits(pairs, SplitConfig(withheld=0.3, valid=0.1), seed)
+    assert check_splits(pairs, splits) == []
+    assert all(splits[each.id] == splits[f"x{each.id}"] for each in one if each.kind == "answerable")
+
+
 def test_shares_are_honoured_and_the_seed_matters() -> None:
     pairs = [one for number in range(40) for one in town_pairs_of_one(number)]
     config = SplitConfig(withheld=0.25, valid=0.1)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tasks.config import Config
+from tasks.errors import StorageError
 from tasks.records import Chunk, Example, Fact, Pair, Probe, Rejection, Tally
 from tasks.reporting.audit import LOOKS, audit, read_audit, write_audit
 from tasks.reporting.funnel import save_funnel
@@ -130,3 +131,10 @@ def test_the_report_shows_what_was_checked(tmp_path: Path) -> None:
     page = render(load_run(tmp_path))
     assert "no leak between the splits" in page and "3 train, 0 valid, 0 withheld" in page
     assert json.loads((tmp_path / "audit.json").read_text())[0]["count"] == 0
+
+
+def test_a_run_that_is_not_curated_yet_is_told_what_to_do(tmp_path: Path) -> None:
+    write_records(tmp_path / "documents.jsonl", [DOCUMENT])
+    write_records(tmp_path / "chunks.jsonl", [CHUNK])
+    with pytest.raises(StorageError, match="run the stage that writes it first"):
+        audit(tmp_path, CONFIG)
