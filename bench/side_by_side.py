@@ -21,6 +21,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ CHUNK, MANY = 2_000, 100_000
 LONGEST = 1_024
 """Tokens of an answer to the kit; its own setting is 4,096, which a small model fills with repetitions."""
 RESULTS = Path(__file__).parent / "results" / "side-by-side.md"
+REMARKS = "\n## Remarks"
 Rows = list[tuple[str, str, str]]
 """(question, answer, who made it: "rule" or the model)."""
 
@@ -247,6 +249,12 @@ def _cell(name: str, values: list[float]) -> str:
     return show(mean) if show(low) == show(high) else f"{show(mean)} ({show(low)} to {show(high)})"
 
 
+def write_above_remarks(path: Path, measured: str) -> None:
+    """Put a new measurement in place of the last one; what was remarked on it by hand, below, stays to be revised."""
+    before = path.read_text(encoding="utf-8") if path.is_file() else ""
+    path.write_text(measured + "".join(before.partition(REMARKS)[1:]), encoding="utf-8")
+
+
 def main() -> None:
     """Run what is missing, judge all, print the table and write it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -268,7 +276,9 @@ def main() -> None:
     for one in outcomes:
         print(f"{one.tool} seed {one.seed}: kept {len(one.kept)} of {one.created} in {one.seconds:.0f} s {one.note}")
     shown = table(columns(source.read_text(encoding="utf-8"), outcomes))
-    options.out.write_text(f"# Side by side\n\n{shown}\n")
+    where = f"{os.cpu_count()} CPU cores, no GPU, {date.today():%B %Y}"
+    head = f"# Side by side\n\n`python -m bench.side_by_side`, seeds {options.seeds}; {where}.\n\n{shown}\n"
+    write_above_remarks(options.out, head)
     print(shown)
 
 
