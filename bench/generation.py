@@ -13,44 +13,33 @@ import os
 import platform
 import random
 import statistics
-import tempfile
-import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import torch
-from prefect import flow
-from prefect.settings import PREFECT_API_URL, PREFECT_RESULTS_LOCAL_STORAGE_PATH, temporary_settings
-from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from bench.likelihood_checks import PUT_WRONG, cases, table, trials
+from bench.loops import bare, clocked, one_at_a_time, piped
+from bench.side_by_side import write_above_remarks
 from flows.engine import local_api, set_environment
-from flows.generate import Drafts, complete
+from flows.generate import Drafts
 from flows.models import opened
 from tasks.config import Config, GenerationConfig
 from tasks.corpus.chunking import chunk_document
 from tasks.corpus.readers import read_corpus
 from tasks.corpus.sentences import split_sentences
-from tasks.embedded import embedded_student
 from tasks.generation.drafting import Request, requests_for
 from tasks.generation.facts import build_ledger
-from tasks.generation.generators import Sampling
-from tasks.generation.prompts import TEMPLATES
 from tasks.generation.transformer import TransformersGenerator
 from tasks.generation.variants import rule_pairs
-from tasks.records import Chunk, Fact, Pair, derive_id
+from tasks.records import Chunk, Fact, Pair
 
 RESULTS = Path(__file__).parent / "results" / "generation.md"
 CORPORA = [Path("corpora/heronsmere-works"), Path("corpora/the-lantern-ferry")]
-ROUNDS, PROMPTS, WINDOWS, CASES, EXAMPLES = 3, 96, 4, 60, 6
-ASKED_OF_A_WINDOW = (
-    "Write question and answer pairs about the following passage. Begin each question with 'Question:' and each "
-    "answer with 'Answer:'.\n\n{passage}"
-)
+ROUNDS, PROMPTS, WINDOWS, CASES, EXAMPLES = 3, 256, 4, 60, 6
 
 
 def material(corpus: Path, config: Config) -> tuple[list[Chunk], list[Fact], list[Pair]]:
@@ -72,122 +61,56 @@ def asked_of(corpus: Path, config: Config) -> list[Request]:
     return requests_for(facts, pairs, chunks, config.generation)
 
 
-@contextmanager
-def clocked(generator: TransformersGenerator, spent: dict[str, float]) -> Iterator[None]:
-    """Add up the seconds inside ``generate`` and ``score``, and the tokens that the model is given to read."""
-
-    def watched(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
-        def run(*arguments: Any) -> Any:
-            started = time.perf_counter()
-            result = work(*arguments)
-            spent[name] += time.perf_counter() - started
-            return result
-
-        return run
-
-    def count(_: object, arguments: tuple[torch.Tensor, ...]) -> None:
-        spent["read"] += arguments[0].numel()
-
-    hook = generator.model.register_forward_pre_hook(count)
-    generator.generate, generator.score = (  # type: ignore[method-assign]
-        watched("generate", generator.generate),
-        watched("score", generator.score),
-    )
-    try:
-        yield
-    finally:
-        del generator.generate, generator.score
-        hook.remove()
+def sampled(config: Config, samples: int) -> Config:
+    return config.model_copy(update={"generation": config.generation.model_copy(update={"samples_per_fact": samples})})
 
 
-def bare(generator: TransformersGenerator, requests: Sequence[Request], config: Config) -> tuple[int, float]:
-    """Generate for all requests in one call a kind; return tokens and seconds."""
-    wanted, before, started = config.generation, generator.tokens_generated, time.perf_counter()
-    for kind, template in TEMPLATES.items():
-        batch = [request for request in requests if request.kind == kind]
-        seeds = [int(derive_id("seed", config.seed, request.id)[:8], 16) for request in batch]
-        sampling = Sampling(wanted.temperature, wanted.top_p, wanted.max_tokens, config.seed, template.stop)
-        if batch:
-            generator.generate([request.prompt for request in batch], sampling, seeds)
-    return generator.tokens_generated - before, time.perf_counter() - started
-
-
-def piped(requests: Sequence[Request], config: Config) -> tuple[Drafts, float]:
-    """Let the pipeline do the same in a flow, with nothing kept from before; return its drafts and seconds."""
-    drafts = Drafts()
-
-    @flow
-    def generate_only() -> None:
-        complete(requests, config, drafts)
-
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        temporary_settings({PREFECT_RESULTS_LOCAL_STORAGE_PATH: Path(folder)}),
-    ):
-        started = time.perf_counter()
-        generate_only()
-        return drafts, time.perf_counter() - started
-
-
-def one_at_a_time(windows: Sequence[Chunk], config: Config, *, four_bits: bool) -> float:
-    """The loop of the tutorials: a window, a prompt, ``model.generate``; return tokens a second."""
-    name = str(embedded_student())
-    tokenizer = AutoTokenizer.from_pretrained(name)
-    precise = torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else torch.float32
-    packed = BitsAndBytesConfig(
-        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=precise
-    )
-    options = {"quantization_config": packed} if four_bits else {}
-    model = AutoModelForCausalLM.from_pretrained(name, dtype=precise, **options)
-    model.train(False)
-    torch.manual_seed(config.seed)
-    written, started = 0, time.perf_counter()
-    for window in windows:
-        said = [{"role": "user", "content": ASKED_OF_A_WINDOW.format(passage=window.text)}]
-        prompt = tokenizer.apply_chat_template(said, add_generation_prompt=True, return_tensors="pt")
-        output = model.generate(
-            **prompt, do_sample=True, temperature=config.generation.temperature, top_p=config.generation.top_p,
-            max_new_tokens=192, pad_token_id=tokenizer.eos_token_id,
-        )  # fmt: skip
-        written += output.shape[1] - prompt["input_ids"].shape[1]
-    return written / (time.perf_counter() - started)
-
-
-def measure_speed(config: Config) -> tuple[str, Drafts]:
+def measure_speed(config: Config) -> str:
     """Take turns: bare loop, pipeline, bare loop, …; then the one-at-a-time loops."""
-    requests = asked_of(CORPORA[0], config)[:PROMPTS]
+    requests = asked_of(CORPORA[0], sampled(config, 2))[:PROMPTS]
     generator = opened(config.generation.generator)
     assert isinstance(generator, TransformersGenerator)
     bare(generator, requests[:8], config)  # the first use of a kernel takes longer
-    rows, drafts = [], Drafts()
-    for _ in range(ROUNDS):
-        generator._heads.clear()
-        spent: dict[str, float] = defaultdict(float)
-        heads = generator.heads_computed
-        with clocked(generator, spent):
-            tokens, seconds = bare(generator, requests, config)
-        read, heads = spent["read"] - tokens, generator.heads_computed - heads
-        spent.clear()
-        with clocked(generator, spent):
-            drafts, whole = piped(requests, config)
-        rows.append((tokens / seconds, drafts.tokens / (whole - spent["score"]), drafts.tokens / whole))
-    alone, writing, checked = (statistics.median(column) for column in zip(*rows, strict=True))
+    turns = [one_turn(generator, requests, config) for _ in range(ROUNDS)]
+    found = {name: statistics.median(turn[name] for turn in turns) for name in turns[0]}
     windows = random.Random(config.seed).sample(material(CORPORA[0], config)[0], WINDOWS)
     four, precise = (one_at_a_time(windows, config, four_bits=bits) for bits in (True, False))
+    alone, writing, whole = found["bare"], found["writing"], found["whole"]
     given = sum(len(ids) for ids in generator._encode([request.prompt for request in requests]))
     shown = [
-        "| tokens a second, median of " + f"{ROUNDS} turns | |", "|---|---|",
+        f"| tokens a second, median of {ROUNDS} turns | |", "|---|---|",
         f"| bare loop, same engine, same {len(requests)} prompts | {alone:.0f} |",
-        f"| pipeline, writing (Prefect, batches, parsing, records; time of the likelihood checks taken off) "
+        f"| pipeline, writing (Prefect, batches, parsing, records; seconds of the likelihood checks taken off) "
         f"| {writing:.0f} = {writing / alone:.2f} of the bare loop |",
-        f"| pipeline, likelihood checks and all | {checked:.0f} = {checked / alone:.2f} |",
+        f"| pipeline, likelihood checks and all | {whole:.0f} = {whole / alone:.2f} |",
         f"| a window a prompt, one at a time, NF4 | {four:.0f}; the pipeline is {writing / four:.1f} times as fast, "
-        f"with its checks {checked / four:.1f} times |",
+        f"with its checks {whole / four:.1f} times |",
         f"| the same, {'bfloat16' if torch.cpu._is_avx512_bf16_supported() else 'float32'} | {precise:.0f}; "
-        f"{writing / precise:.1f} times, with its checks {checked / precise:.1f} times |", "",
-        f"The prompts have {given:,} tokens; {read:,.0f} were computed, for {heads} shared heads and the tails.",
+        f"{writing / precise:.1f} times, with its checks {whole / precise:.1f} times |", "",
+        f"Of the pipeline's time {found['share of writing']:.0%} went into the model's writing, "
+        f"{found['share of checks']:.0%} into its likelihood checks, the rest into everything else. The prompts have "
+        f"{given:,} tokens; {found['read']:,.0f} were computed, for {found['heads']:.0f} shared heads and the tails.",
     ]  # fmt: skip
-    return "\n".join(shown), drafts
+    return "\n".join(shown)
+
+
+def one_turn(generator: TransformersGenerator, requests: Sequence[Request], config: Config) -> dict[str, float]:
+    """Run the bare loop and then the pipeline; return speeds in tokens a second, shares of time, and what was read."""
+    generator._heads.clear()
+    spent: dict[str, float] = defaultdict(float)
+    heads = generator.heads_computed
+    with clocked(generator, spent):
+        tokens, seconds = bare(generator, requests, config)
+    found = {"bare": tokens / seconds, "read": spent["read"] - tokens, "heads": generator.heads_computed - heads}
+    spent.clear()
+    with clocked(generator, spent):
+        drafts, seconds = piped(requests, config)
+    return found | {
+        "writing": drafts.tokens / (seconds - spent["score"]),
+        "whole": drafts.tokens / seconds,
+        "share of writing": spent["generate"] / seconds,
+        "share of checks": spent["score"] / seconds,
+    }
 
 
 def survival(drafts: Drafts, title: str) -> str:
@@ -216,17 +139,16 @@ def measure_survival(config: Config) -> str:
 
 
 def measure_thresholds(config: Config) -> str:
-    many = config.model_copy(update={"generation": config.generation.model_copy(update={"samples_per_fact": 4})})
     parts = ["Each check's wrong ones: " + "; ".join(f"`{name}`: {how}" for name, how in PUT_WRONG.items()) + "."]
     for corpus in CORPORA:
-        drawn = cases(asked_of(corpus, many), CASES)
+        drawn = cases(asked_of(corpus, sampled(config, 4)), CASES)
         found = trials(opened(config.generation.generator), drawn)
         parts += [f"### {corpus.name}, {len(drawn)} pairs", table(found, GenerationConfig())]
     return "\n\n".join(parts)
 
 
 PARTS: dict[str, tuple[str, Callable[[Config], str]]] = {
-    "speed": ("Speed", lambda config: measure_speed(config)[0]),
+    "speed": ("Speed", measure_speed),
     "survival": ("What becomes of the drafts", measure_survival),
     "thresholds": ("The thresholds of the likelihood checks", measure_thresholds),
 }
@@ -249,7 +171,7 @@ def main() -> None:
             (options.work / f"{name}.md").write_text(f"## {title}\n\n{measure(config)}\n")
     parts = [(options.work / f"{name}.md").read_text() for name in PARTS if (options.work / f"{name}.md").is_file()]
     where = f"{os.cpu_count()} CPU cores, no GPU, {platform.machine()}, {date.today():%B %Y}"
-    options.out.write_text(f"# Generation\n\n`python -m bench.generation`; {where}.\n\n" + "\n".join(parts))
+    write_above_remarks(options.out, f"# Generation\n\n`python -m bench.generation`; {where}.\n\n" + "\n".join(parts))
     print(options.out.read_text())
 
 
