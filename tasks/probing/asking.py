@@ -96,7 +96,7 @@ def answer_tuned(
     """
     ways = ["barred" if r.barred else "recital" if r.question and decoding.recitals > 1 else "greedy" for r in rows]
     part = {way: [row for row, its in zip(rows, ways, strict=True) if its == way] for way in set(ways)}
-    refused = [Answer(str(tokenizer.decode(row.opening)).strip(), margin_of(0.0, 0.0, refused=True)) for row in rows]
+    refused = [Answer(row.refusal, margin_of(0.0, 0.0, refused=True)) for row in rows]
     answers = {"barred": iter(refused)}
     if "recital" in part:
         found = answer_by_recital(tuned, lambda: as_base(tuned, base), tokenizer, part["recital"], decoding)

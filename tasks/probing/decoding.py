@@ -55,6 +55,8 @@ class Decoding:
 class Row:
     """Token ids of a prompt, and of the refusal opening that would follow it, and the bare question if it is known.
 
+    ``refusal`` is the opening as text, whole; its ids are cut at the most new tokens.
+
     A ``barred`` row is refused unasked by the tuned model: its Source tag is that of no document it was taught.
     """
 
@@ -62,6 +64,7 @@ class Row:
     opening: list[int]
     question: str = ""
     barred: bool = False
+    refusal: str = ""
 
 
 @dataclass(slots=True)
@@ -95,8 +98,10 @@ def encode(
     barred: bool = False,
 ) -> Row:
     """Token ids of a prompt and of the opening as it is tokenised behind that prompt."""
+    said = opening.strip()
     if not isinstance(prompt, str):
-        return Row(list(prompt), tokenizer(opening, add_special_tokens=False)["input_ids"][:limit], question, barred)
+        ids = tokenizer(opening, add_special_tokens=False)["input_ids"][:limit]
+        return Row(list(prompt), ids, question, barred, said)
     begun = bool(tokenizer.bos_token) and prompt.startswith(str(tokenizer.bos_token))
     ids, together = (
         list(tokenizer(text, add_special_tokens=not begun)["input_ids"]) for text in (prompt, prompt + opening)
@@ -105,7 +110,7 @@ def encode(
     for found in (ids, together):
         if found[-1:] == [end] and not prompt.endswith(str(tokenizer.eos_token)):
             found.pop()  # some tokenizers close every text
-    return Row(ids, together[len(ids) :][:limit], question, barred)
+    return Row(ids, together[len(ids) :][:limit], question, barred, said)
 
 
 def answer_batch(

@@ -133,7 +133,7 @@ def answer_by_recital(
         margin = refusal - max(recital.begun(len(row.opening)) for recital in recitals)
         margin += UNRECALLED * unrecalled(row.question, [recital.text for recital in recitals])
         refused = bool(row.opening) and margin > limit
-        text = str(tokenizer.decode(row.opening)).strip() if refused else best.text
+        text = row.refusal if refused else best.text
         answers.append(Answer(text, margin))
     return answers
 
