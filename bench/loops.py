@@ -74,11 +74,12 @@ def bare(generator: TransformersGenerator, requests: Sequence[Request], config: 
 
 def piped(requests: Sequence[Request], config: Config) -> tuple[Drafts, float]:
     """Let the pipeline do the same in a flow, with nothing kept from before; return its drafts and seconds."""
-    drafts = Drafts()
+    drafts, size = Drafts(), config.generation.batch_size
+    batches = [requests[start : start + size] for start in range(0, len(requests), size)]
 
     @flow
     def generate_only() -> None:
-        complete(requests, config, drafts)
+        complete(batches, config, drafts)
 
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -229,6 +229,10 @@ def engine() -> Iterator[None]:
 
         show_logs(debug=debug)
         api.wait()
+        if api.process is None:
+            from flows.limits import prepare_server
+
+            prepare_server()
         yield
 
 
@@ -508,19 +512,44 @@ def gutenberg(number: int, out: Path | None, mirror: str | None, sha256: str | N
 
 
 @closedbook.command(short_help="Serve the deployments and their schedules.")
+@click.option(
+    "--nightly", type=click.Path(path_type=Path), metavar="CORPUS", help="Run this corpus by itself, once a day."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder of the nightly run. [default: generated/CORPUS-PRESET]"
+)
+@click.option("--cron", default="0 2 * * *", show_default=True, help="When the nightly run starts.")
+@click.option("--timezone", default="UTC", show_default=True, metavar="ZONE", help="… by the clock of this zone.")
+@steering_options
+@click.option("--pool", metavar="NAME", help="Register for the workers of this pool, instead of serving from here.")
 @debug_option
-def serve() -> None:
-    """Register the deployments and their schedules with a running Prefect server, and serve them.
+def serve(
+    nightly: Path | None,
+    out: Path | None,
+    cron: str,
+    timezone: str,
+    preset: str,
+    generator: str | None,
+    student: str | None,
+    settings: tuple[str, ...],
+    extra: tuple[str, ...],
+    pool: str | None,
+) -> None:
+    """Register the deployments and the nightly run with a running Prefect server, and serve them.
 
     \b
-    Example: PREFECT_API_URL=http://127.0.0.1:4200/api closedbook serve
+    Example: export PREFECT_API_URL=http://127.0.0.1:4200/api
+             closedbook serve --nightly /data/texts --out /data/runs/nightly --timezone Europe/Berlin
     """
     from flows.engine import set_environment
 
-    set_environment(debug=True)
-    from flows.deployments import serve_all
+    config = configuration(preset, generator, student, settings, extra)
+    set_environment(serving=True)
+    from flows.deployments import Nightly, serve_all
 
-    serve_all()
+    serve_all(
+        Nightly(nightly, out or default_run(nightly, preset), config, cron, timezone) if nightly else None, pool=pool
+    )
 
 
 if __name__ == "__main__":

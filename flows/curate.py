@@ -10,6 +10,7 @@ from pathlib import Path
 
 from prefect import flow, task
 
+from flows.artifacts import show
 from flows.run_folder import account, measured, read_setup
 from flows.terminal import wait
 from tasks.config import Config
@@ -31,13 +32,20 @@ logger = logging.getLogger(__name__)
 
 
 @flow(name="curate", flow_run_name="curate {run.name}")
-def curate(run: Path, config: Config) -> Path:
-    """Turn a run's candidate pairs into its training and validation examples."""
+def curate(run: Path, config: Config | None = None) -> Path:
+    """Turn a run's candidate pairs into its training and validation examples.
+
+    Args:
+        run: the folder of a run that was begun, e.g. /data/runs/heron.
+        config: what steers it; left out, what the run was begun with.
+    """
+    config = config or read_setup(run).config
     size = (run / "candidates.jsonl").stat().st_size if (run / "candidates.jsonl").is_file() else 0
     with measured(run, "curate"), wait("curating", size, work="curating"):
         select(run, config)
         refuse(run, config)
         compose(run, config)
+    show(run, "funnel", "samples", "coverage")
     return run
 
 

@@ -35,15 +35,21 @@ CACHE = "CLOSEDBOOK_CACHE"
 LEAST_SPACE = 4_000_000  # bytes; the empty database takes 2 MB, and a page more than is free cannot be told apart
 START_SECONDS = 120  # a first start on a loaded machine creates the database
 
+# Set while the server is this command's own: nothing else runs on it.
+PRIVATE = "CLOSEDBOOK_PRIVATE_SERVER"
 # The same as [tool.prefect] in pyproject.toml, which Prefect reads from the working directory only.
 SETTINGS = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    # Leases on disk: a limit's slots are given back even if the server was started anew meanwhile.
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
     "PREFECT_LOGGING_EXTRA_LOGGERS": "flows,tasks",
     "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
 }
-# For a command at a terminal: Prefect itself says nothing, and sends nothing to anybody.
+# Besides its server's, Prefect's client has a telemetry of its own, which only this turns off.
+UNTRACKED = {"DO_NOT_TRACK": "1"}
+# For a command at a terminal: Prefect itself says nothing.
 AT_A_TERMINAL = {
-    "DO_NOT_TRACK": "1",
     "TQDM_DISABLE": "1",  # bars of loaders; a stage has one of its own
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
@@ -88,12 +94,12 @@ def answers(url: str) -> bool:
         return False
 
 
-def set_environment(*, debug: bool = False) -> None:
+def set_environment(*, debug: bool = False, serving: bool = False) -> None:
     """Settle Prefect's settings before it is imported; what the user has set stays."""
-    given = SETTINGS | AT_A_TERMINAL
+    given = SETTINGS | UNTRACKED | ({} if serving else AT_A_TERMINAL)
     if debug:
         given["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "DEBUG"
-    if "PREFECT_API_URL" not in os.environ:
+    if "PREFECT_API_URL" not in os.environ and not serving:
         given["PREFECT_HOME"] = str(cache_folder() / "prefect")
     for name, value in given.items():
         os.environ.setdefault(name, value)
@@ -112,6 +118,7 @@ def local_api() -> Iterator[LocalApi]:
     home.mkdir(parents=True, exist_ok=True)
     with socket.create_server(("127.0.0.1", 0)) as listener, (home / "server.log").open("wb") as log:
         os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{listener.getsockname()[1]}/api"
+        os.environ[PRIVATE] = "1"
         # A session of its own: Ctrl-C at the terminal goes to the flow, which reports to this server before it ends.
         process = subprocess.Popen(
             [sys.executable, "-m", "flows.engine", str(listener.fileno())],
@@ -126,7 +133,7 @@ def local_api() -> Iterator[LocalApi]:
     finally:
         for handler in logging.getLogger("prefect.flow_runs").handlers:
             handler.flush()  # the last lines of the log, before their reader is gone
-        del os.environ["PREFECT_API_URL"]
+        del os.environ["PREFECT_API_URL"], os.environ[PRIVATE]
         _end(process)
 
 

@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING
 
 from prefect import flow, task
 
+from flows.artifacts import progress
 from flows.curate import refusal_maker, tally
+from flows.limits import device
 from flows.models import identity, named
-from flows.run_folder import account, measured
+from flows.run_folder import account, measured, read_setup
 from flows.students import CALIBRATION, Student, open_student
 from flows.terminal import bar, wait
 from tasks.config import Config
@@ -37,8 +39,14 @@ MOST_TWINS = 48
 
 
 @flow(name="finetune", flow_run_name="finetune {run.name}")
-def finetune(run: Path, config: Config) -> Path:
-    """Tune a run's student on its examples, unless the adapter there was made from the same."""
+def finetune(run: Path, config: Config | None = None) -> Path:
+    """Tune a run's student on its examples, unless the adapter there was made from the same.
+
+    Args:
+        run: the folder of a run that was begun, e.g. /data/runs/heron.
+        config: what steers it; left out, what the run was begun with.
+    """
+    config = config or read_setup(run).config
     made_from = {
         "examples": file_hash(run / "train.jsonl"),
         "pairs": file_hash(run / "pairs.jsonl"),
@@ -51,7 +59,7 @@ def finetune(run: Path, config: Config) -> Path:
     if read_stamp(run / "checkpoints") != made_from:
         shutil.rmtree(run / "checkpoints", ignore_errors=True)
         write_json(run / "checkpoints" / MADE_FROM, made_from)
-    with measured(run, "finetune"):
+    with measured(run, "finetune"), device(config.tuning.student):
         train(run, config)
         settle(run, config)
     write_json(run / "adapter" / MADE_FROM, made_from)
@@ -83,13 +91,13 @@ def train(run: Path, config: Config) -> None:
     statements = statements_of(read_records(run / "pairs.jsonl", Pair), {example.pair_id for example in examples})
     with wait("preparing", work=f"preparing {named(config)}"):
         prepared = sft.prepare(examples, config.tuning, run, seed=config.seed, statements=statements)
-    with bar("training", "steps", prepared.steps, work=tuning(config)) as progress:
-        progress.pace.most = 60 * config.tuning.minutes
-        progress.to(prepared.resumed, resumed=True)
+    with progress("training", "steps", prepared.steps, work=tuning(config)) as shown:
+        shown.pace.most = 60 * config.tuning.minutes
+        shown.to(prepared.resumed, resumed=True)
 
         def show(step: "Step") -> None:
-            progress.pace.most = 60 * config.tuning.minutes - prepared.trainer.pace.spent
-            progress.to(step.step, step.steps, note=f"loss {step.loss:.3f}  {step.tokens_per_second:,.0f} tokens/s")
+            shown.pace.most = 60 * config.tuning.minutes - prepared.trainer.pace.spent
+            shown.to(step.step, step.steps, note=f"loss {step.loss:.3f}  {step.tokens_per_second:,.0f} tokens/s")
 
         done = sft.train(prepared, config.tuning, run, report=show)
     logger.info(

@@ -2,24 +2,24 @@
 
     corpus/heron.txt  ->  documents.jsonl chunks.jsonl facts.jsonl completions.jsonl candidates.jsonl
 
-A batch is the unit of resuming. Its result is kept by Prefect as JSON under a key made of what it depends on: prompts,
-sampling, model and seed. The same batch is never generated twice, in this run or a later one; a result torn by a
-kill is not valid JSON, counts as missing, and is made again. Batches are cut by content, so that a paragraph put
-into a text changes its own batch and leaves the others as they are.
+A batch of requests about one passage is the unit of resuming (``flows/batches.py``): the same batch is never generated
+twice, in this run or a later one. Passages end where the text says so, so that a changed paragraph has its own passage
+generated anew and no other, a new file its own, and a removed one takes its pairs along.
 """
 
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from prefect import flow, task
-from prefect.cache_policies import CacheKeyFnPolicy
-from prefect.context import TaskRunContext
 
-from flows.models import identity, opened, short
+from flows.artifacts import progress
+from flows.batches import batch_key, complete_one
+from flows.limits import device
+from flows.models import close_generators, short
 from flows.run_folder import account, measured, read_setup
 from flows.terminal import Bar, bar
 from tasks.config import Config
@@ -29,11 +29,11 @@ from tasks.corpus.readers import read_corpus
 from tasks.corpus.sentences import split_sentences
 from tasks.curation.refusals import Entity
 from tasks.errors import CorpusError
-from tasks.generation.drafting import Request, complete_batch, pairs_from, requests_for
+from tasks.generation.drafting import Request, requests_for
 from tasks.generation.facts import build_ledger, entities
-from tasks.generation.generators import Sampling
+from tasks.generation.passages import cut_batches, passages, unplaced
 from tasks.generation.variants import rule_pairs
-from tasks.records import Chunk, Completion, Document, Fact, Pair, Rejection, Tally, derive_id
+from tasks.records import Chunk, Completion, Document, Fact, Pair, Rejection, Tally
 from tasks.storage import read_records, write_records
 
 logger = logging.getLogger(__name__)
@@ -42,8 +42,14 @@ PARSING = 0.65
 
 
 @flow(name="generate", flow_run_name="generate {run.name}")
-def generate(run: Path, config: Config) -> Path:
-    """Read a run's corpus and make its candidate pairs."""
+def generate(run: Path, config: Config | None = None) -> Path:
+    """Read a run's corpus and make its candidate pairs; only what is new or changed is generated.
+
+    Args:
+        run: the folder of a run that was begun, e.g. /data/runs/heron.
+        config: what steers it; left out, what the run was begun with.
+    """
+    config = config or read_setup(run).config
     with measured(run, "read"):
         read(run, config)
     with measured(run, "generate"):
@@ -112,24 +118,29 @@ def draft(run: Path, config: Config) -> None:
     facts = read_records(run / "facts.jsonl", Fact)
     chunks = read_records(run / "chunks.jsonl", Chunk)
     pairs = read_records(run / "candidates.jsonl", Pair)
-    drafts = Drafts()
-    for number in range(0 if wanted.generator == "none" else wanted.rounds):
-        requests = requests_for(facts, pairs + drafts.pairs, chunks, wanted, round=number)
-        complete(requests, config, drafts)
-        if drafts.beyond(config):
-            break
+    drafts, passage = Drafts(), passages(facts)
+    with device(wanted.generator):
+        for number in range(0 if wanted.generator == "none" else wanted.rounds):
+            requests = requests_for(facts, pairs + drafts.pairs, chunks, wanted, round=number)
+            complete(cut_batches(requests, passage, wanted.batch_size), config, drafts)
+            if drafts.beyond(config):
+                break
+        close_generators()
     tally = Tally("draft", len(drafts.pairs) + len(drafts.rejections), len(drafts.pairs))
     for rejection in drafts.rejections:
         tally.reject(rejection.reason)
     write_records(run / "completions.jsonl", drafts.completions)
     write_records(run / "candidates.jsonl", pairs + drafts.pairs)
     account(run, [tally], drafts.rejections)
-    logger.info(f"drafted {tally.kept:,} pairs in {len(drafts.completions):,} completions")
+    logger.info(
+        f"drafted {tally.kept:,} pairs in {len(drafts.completions):,} completions: {drafts.anew:,} of "
+        f"{drafts.batches:,} batches generated, the others were kept"
+    )
 
 
 @dataclass(slots=True)
 class Drafts:
-    """What the model has given so far.
+    """What the model has given so far. ``anew`` counts the batches that were generated and not found kept.
 
     A kept batch costs what it cost when it was made, so that a resumed run meets its budget where it would have.
     """
@@ -137,14 +148,23 @@ class Drafts:
     completions: list[Completion] = field(default_factory=list)
     pairs: list[Pair] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
+    batches: int = 0
+    anew: int = 0
     seconds: float = 0.0
     tokens: int = 0
 
-    def add(self, result: dict[str, Any]) -> None:
-        """Add a batch's result, as ``complete_one`` returns it."""
-        self.completions += [Completion(**row | {"fact_ids": tuple(row["fact_ids"])}) for row in result["completions"]]
-        self.pairs += [Pair(**row) for row in result["pairs"]]
+    def add(self, result: dict[str, Any], batch: Iterable[Request], *, anew: bool) -> None:
+        """Add a batch's result, as ``complete_one`` returns it, and put its records where their facts stand."""
+        home = {request.fact_id: request for request in batch}
+        for row in result["completions"]:
+            fact_ids = tuple(row["fact_ids"])
+            self.completions.append(Completion(**row | {"fact_ids": fact_ids, "chunk_id": home[fact_ids[0]].chunk_id}))
+        for row in result["pairs"]:
+            place = home[row["fact_id"]]
+            span = {"evidence_start": place.evidence_start, "evidence_end": place.evidence_end}
+            self.pairs.append(Pair(**row | span | {"chunk_id": place.chunk_id}))
         self.rejections += [Rejection(**row) for row in result["rejections"]]
+        self.batches, self.anew = self.batches + 1, self.anew + anew
         self.seconds += result["seconds"]
         self.tokens += result["tokens"]
 
@@ -154,70 +174,28 @@ class Drafts:
         return self.seconds >= 60 * wanted.budget_minutes or self.tokens >= wanted.budget_tokens
 
 
-def complete(requests: Sequence[Request], config: Config, drafts: Drafts) -> None:
-    """Generate what the requests ask for, batch by batch, until done or over budget; show a bar."""
-    batches = cut_batches(requests, config.generation.batch_size)
-    with bar("generating", "requests", len(requests), work=drafting(config)) as progress:
-        progress.pace.most = 60 * config.generation.budget_minutes - drafts.seconds
+def complete(batches: Sequence[Sequence[Request]], config: Config, drafts: Drafts) -> None:
+    """Generate batch by batch, until done or over budget; show how far it is."""
+    asked = sum(map(len, batches))
+    with progress("generating", "requests", asked, work=drafting(config)) as shown:
+        shown.pace.most = 60 * config.generation.budget_minutes - drafts.seconds
         for number, batch in enumerate(batches, 1):
             if drafts.beyond(config):
                 left = sum(map(len, batches[number - 1 :]))
-                logger.warning(f"generation ends at its budget, with {left:,} of {len(requests):,} requests left")
+                logger.warning(f"generation ends at its budget, with {left:,} of {asked:,} requests left")
                 break
+            bare = [unplaced(request) for request in batch]
             started, before = time.monotonic(), drafts.seconds
-            drafts.add(complete_one(batch_key(batch, config), batch, config))
-            idle = time.monotonic() - started - (drafts.seconds - before)  # loading the model; below 0: not made anew
-            kept = idle < 0 and -2 * idle > drafts.seconds - before
-            progress.pace.started += max(0.0, idle)
+            state = complete_one(batch_key(bare, config), bare, config, return_state=True)
+            kept = state.name == "Cached"
+            drafts.add(state.result(), batch, anew=not kept)
+            idle = time.monotonic() - started - (drafts.seconds - before)  # loading the model
+            shown.pace.started += 0.0 if kept else max(0.0, idle)
             note = f"{len(drafts.pairs):,} pairs  {drafts.tokens / max(drafts.seconds, 0.01):,.0f} tokens/s"
-            progress.pace.most = 60 * config.generation.budget_minutes - drafts.seconds
-            progress.to(sum(map(len, batches[:number])), note=note, resumed=kept)
+            shown.pace.most = 60 * config.generation.budget_minutes - drafts.seconds
+            shown.to(sum(map(len, batches[:number])), note=note, resumed=kept)
 
 
 def drafting(config: Config) -> str:
     """Name the work of drafting with this generator, for ``speeds.json``."""
     return f"generating {short(config.generation.generator)} {config.generation.batch_size}"
-
-
-def cut_batches(requests: Sequence[Request], size: int) -> list[list[Request]]:
-    """Cut requests into batches of ``size`` at most, where their content says so: equal runs of requests cut alike."""
-    batches: list[list[Request]] = [[]]
-    for request in requests:
-        batches[-1].append(request)
-        filled = len(batches[-1])
-        if filled == size or (filled >= size / 2 and int(request.id, 16) % max(1, size // 2) == 0):
-            batches.append([])
-    return [batch for batch in batches if batch]
-
-
-def batch_key(batch: Iterable[Request], config: Config) -> str:
-    """Name all that a batch's result depends on."""
-    wanted = config.generation.model_dump_json(exclude={"generator", "rounds", "budget_minutes", "budget_tokens"})
-    return "batch-" + derive_id(identity(config.generation.generator), config.seed, wanted, *map(asdict, batch))
-
-
-def _by_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
-    return str(parameters["key"])
-
-
-@task(
-    task_run_name="generate {key}",
-    cache_policy=CacheKeyFnPolicy(cache_key_fn=_by_key),
-    persist_result=True,
-    result_serializer="json",
-)
-def complete_one(key: str, batch: list[Request], config: Config) -> dict[str, Any]:
-    """Generate and check one batch; return its records, tokens and seconds as JSON values."""
-    wanted = config.generation
-    generator = opened(wanted.generator)
-    sampling = Sampling(wanted.temperature, wanted.top_p, wanted.max_tokens, config.seed)
-    started, before = time.monotonic(), generator.tokens_generated
-    completions = complete_batch(generator, batch, sampling)
-    pairs, rejections = pairs_from(generator, completions, batch, wanted)
-    return {
-        "completions": [asdict(completion) for completion in completions],
-        "pairs": [asdict(pair) for pair in pairs],
-        "rejections": [asdict(rejection) for rejection in rejections],
-        "tokens": generator.tokens_generated - before,
-        "seconds": time.monotonic() - started,
-    }

@@ -5,6 +5,7 @@ locate("embedded")   the pinned GGUF file in the user's cache, fetched on first 
 identity("x.gguf")   the file's hash: what the key of a cached batch has in place of a name that may change its content
 """
 
+import gc
 from functools import cache
 from pathlib import Path
 
@@ -66,3 +67,9 @@ def opened(name: str) -> Generator:
     name = resolve(name)
     with wait("loading", work=f"loading generator {short(name)}"):
         return open_generator(str(embedded_student()) if name == "embedded" else name)
+
+
+def close_generators() -> None:
+    """Let go of the open generators and their memory, for the student's sake."""
+    opened.cache_clear()
+    gc.collect()

@@ -10,12 +10,14 @@ from pathlib import Path
 
 from prefect import flow, task
 
+from flows.artifacts import progress, show
 from flows.curate import corpus_text, gold_probes, refusal_maker, tally
 from flows.finetune import loaded
+from flows.limits import device
 from flows.models import named
 from flows.run_folder import account, measured, read_setup
 from flows.students import Student
-from flows.terminal import bar, wait
+from flows.terminal import wait
 from tasks.config import Config
 from tasks.errors import UnusableResult
 from tasks.probing.drawing import Drawn, draw_probes
@@ -29,11 +31,19 @@ logger = logging.getLogger(__name__)
 
 
 @flow(name="probe", flow_run_name="probe {run.name}")
-def probe(run: Path, config: Config) -> Path:
-    """Ask the base and the tuned model of a run its probes, and measure both."""
+def probe(run: Path, config: Config | None = None) -> Path:
+    """Ask the base and the tuned model of a run its probes, and measure both.
+
+    Args:
+        run: the folder of a run that was begun, e.g. /data/runs/heron.
+        config: what steers it; left out, what the run was begun with.
+    """
+    config = config or read_setup(run).config
     with measured(run, "probe"):
         collect(run, config)
-        examine(run, config)
+        with device(config.tuning.student):
+            examine(run, config)
+        show(run, "funnel", "probes")
         judge(run, config)
     return run
 
@@ -127,7 +137,7 @@ def put(student: Student, probes: Sequence[Probe], *, work: str = "") -> list[Pr
     def render(item: Probe) -> str:
         return student.prompt(item.question, source=item.source, system=system_prompt(item.category, student.system))
 
-    with bar("probing", "probes", len(probes), work=work) as progress:
+    with progress("probing", "probes", len(probes), work=work) as shown:
         results = ask_both(
             student.tuned,
             student.tokenizer,
@@ -138,7 +148,7 @@ def put(student: Student, probes: Sequence[Probe], *, work: str = "") -> list[Pr
             barred=lambda item: student.bars(item.source),
             base=student.base,
             decoding=student.decoding,
-            progress=progress.to,
+            progress=shown.to,
         )
         return list(results)
 

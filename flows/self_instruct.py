@@ -16,7 +16,8 @@ from flows.curate import curate
 from flows.finetune import finetune
 from flows.generate import generate
 from flows.probe import probe
-from flows.run_folder import begin, held, read_setup, seal
+from flows.publishing import publish_dataset
+from flows.run_folder import begin, held, seal
 from flows.terminal import wait
 from tasks.config import Config
 
@@ -26,8 +27,8 @@ def self_instruct(corpus: Path, run: Path, config: Config = Config()) -> Path:
     """Make a dataset from a corpus, tune a model on it, measure it before and after, and report.
 
     Args:
-        corpus: a text, or a folder of texts.
-        run: the folder that gets everything, e.g. ``generated/heron``.
+        corpus: a text, or a folder of texts, on the machine that runs this.
+        run: the folder that gets everything, e.g. /data/runs/heron; one of an earlier run is brought up to date.
         config: what steers it; the default is the quick preset.
     """
     with held(run):
@@ -36,17 +37,16 @@ def self_instruct(corpus: Path, run: Path, config: Config = Config()) -> Path:
         curate(run, config)
         finetune(run, config)
         probe(run, config)
-        publish(run)
+        publish_dataset(run, config)
+        conclude(run)
     return run
 
 
-@task(task_run_name="publish {run.name}")
-def publish(run: Path) -> None:
-    """Audit the dataset, write the report, and last the manifest, which makes the folder a finished run."""
-    from tasks.reporting.audit import write_audit
+@task(task_run_name="conclude {run.name}")
+def conclude(run: Path) -> None:
+    """Write the report, and last the manifest, which makes the folder a finished run."""
     from tasks.reporting.page import render_report  # draws with matplotlib: a second to import
 
     with wait("reporting", work="reporting"):
-        write_audit(run, read_setup(run).config)
         render_report(run)
         seal(run)

@@ -50,7 +50,7 @@ class GenerationConfig(Section):
     floor: int = Field(4, ge=1, description="accepted questions a fact must reach before generation leaves it alone")
     rounds: int = Field(1, ge=1, le=16, description="top-up rounds over facts below the floor")
     temperature: float = Field(0.6, ge=0.0, le=2.0, description="0 is greedy")
-    top_p: float = Field(0.95, gt=0.0, le=1.0)
+    top_p: float = Field(0.95, gt=0.0, le=1.0, description="nucleus: the likeliest tokens of this share are drawn from")
     max_tokens: int = Field(48, ge=4, le=2048, description="longest completion, in tokens of the generator")
     batch_size: int = Field(64, ge=1, le=1024, description="prompts a batch; the unit that resume never repeats")
     budget_minutes: float = Field(2.0, gt=0, description="generation stops topping up after this many minutes")
@@ -149,29 +149,33 @@ class TuningConfig(Section):
     """The student and how it is trained."""
 
     student: str = Field("embedded", description="'embedded', or a Hugging Face name or folder")
-    method: Literal["lora", "qlora", "full"] = "lora"
+    method: Literal["lora", "qlora", "full"] = Field(
+        "lora", description="an adapter; an adapter on 4-bit weights; every weight"
+    )
     system: str = Field("Closed book.", description="the closed-domain system prompt")
     template: Literal["auto", "llama2", "chat"] = Field(
         "auto", description="'auto': [INST] for Llama-2, the tokenizer's own chat template for any other that has one"
     )
-    answer_style: Literal["short", "statement", "short-then-statement", "statement-then-short"] = "statement"
+    answer_style: Literal["short", "statement", "short-then-statement", "statement-then-short"] = Field(
+        "statement", description="what an answer says: the value, the sentence that holds it, or both"
+    )
     statements: int = Field(1, ge=0, le=16, description="times that each recited sentence is also learnt as plain text")
     question_dropout: float = Field(0.25, ge=0, lt=1, description="share of a question's words left out in training")
     tag_share: float = Field(0.6, ge=0, le=1, description="share of items that show the Source tag")
-    rank: int = Field(32, ge=1, le=1024)
-    alpha: int = Field(64, ge=1)
-    dropout: float = Field(0.0, ge=0, lt=1)
-    learning_rate: float = Field(6e-4, gt=0)
+    rank: int = Field(32, ge=1, le=1024, description="of the adapter's matrices")
+    alpha: int = Field(64, ge=1, description="the adapter is scaled by alpha / rank")
+    dropout: float = Field(0.0, ge=0, lt=1, description="of the adapter's inputs")
+    learning_rate: float = Field(6e-4, gt=0, description="at its highest, after the warm-up")
     warmup: float = Field(0.05, ge=0, lt=1, description="share of the steps")
     schedule: str = Field("cosine", description="a scheduler name of transformers")
-    epochs: float = Field(6.0, gt=0)
+    epochs: float = Field(6.0, gt=0, description="passes over the examples")
     minutes: float = Field(
         6.5, gt=0, description="training ends here at the latest, its schedule stretched to end with it"
     )
-    batch_size: int = Field(8, ge=1)
+    batch_size: int = Field(8, ge=1, description="examples a step")
     max_length: int = Field(256, ge=16, description="tokens; longer examples are rejected, never cut")
     replay_share: float = Field(0.06, ge=0, lt=1, description="general items from the base itself, against forgetting")
-    weight_decay: float = Field(0.0, ge=0)
+    weight_decay: float = Field(0.0, ge=0, description="of AdamW")
     activation_checkpointing: bool = Field(False, description="recompute activations: slower, far less memory")
     report_to: str = Field("none", description="'none', or a tracker that is installed: tensorboard, trackio, wandb")
 
@@ -179,8 +183,8 @@ class TuningConfig(Section):
 class ProbeConfig(Section):
     """Asking the base and the tuned model."""
 
-    batch_size: int = Field(32, ge=1)
-    max_new_tokens: int = Field(48, ge=1)
+    batch_size: int = Field(32, ge=1, description="probes asked at once")
+    max_new_tokens: int = Field(48, ge=1, description="longest answer, in tokens of the student")
     recitals: int = Field(8, ge=0, le=64, description="answers recalled and compared before one is given; 0: greedy")
     drawn: int = Field(12, ge=0, description="generated probes of each category, besides the hand-written ones")
     margin_threshold: float | None = Field(
@@ -192,8 +196,10 @@ class ProbeConfig(Section):
 class Config(Section):
     """Everything a run depends on, besides its texts."""
 
-    preset: Literal["quick", "full"] = "quick"
-    seed: int = Field(17, ge=0)
+    preset: Literal["quick", "full"] = Field(
+        "quick", description="quick: minutes, full: an hour; the values that are not given come from it"
+    )
+    seed: int = Field(17, ge=0, description="of every draw: another seed, another dataset")
     chunks: ChunkConfig = ChunkConfig()
     generation: GenerationConfig = GenerationConfig()
     curation: CurationConfig = CurationConfig()
@@ -202,6 +208,18 @@ class Config(Section):
     imports: tuple[ImportConfig, ...] = ()
     tuning: TuningConfig = TuningConfig()
     probing: ProbeConfig = ProbeConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _under_its_preset(cls, given: Any) -> Any:
+        """Put what is given over the values of its preset, wherever the configuration comes from."""
+        if not isinstance(given, dict):
+            return given
+        sections = PRESETS.get(given.get("preset", "quick"), {})
+        merged = {
+            name: part | given.get(name, {}) for name, part in sections.items() if isinstance(given.get(name, {}), dict)
+        }
+        return given | merged
 
     @classmethod
     def build(cls, preset: str = "quick", overrides: list[str] | None = None) -> "Config":
@@ -212,7 +230,7 @@ class Config(Section):
         """
         if preset not in PRESETS:
             raise UsageError(f"--preset {preset}: unknown; choose one of {', '.join(PRESETS)}")
-        values: dict[str, Any] = {"preset": preset} | {name: dict(part) for name, part in PRESETS[preset].items()}
+        values: dict[str, Any] = {"preset": preset}
         for override in overrides or []:
             _assign(values, override)
         try:

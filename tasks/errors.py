@@ -5,6 +5,7 @@
     ├── CorpusError                 exit 1   the text cannot be used
     ├── ModelError                  exit 1   a model cannot be had or loaded
     ├── GenerationError             exit 1   a generator or its server failed
+    │   └── UnreachableServer       exit 1   … because no server answers, which may pass
     ├── UnusableResult              exit 1   the run ended, but nothing came of it
     └── StorageError                exit 1   a run's files are missing, damaged or cannot be written
 
@@ -34,6 +35,10 @@ class ModelError(ClosedbookError):
 
 class GenerationError(ClosedbookError):
     """A generator that failed for good, after its retries."""
+
+
+class UnreachableServer(GenerationError):
+    """A generator's server that does not answer: the one failure that an unattended run tries again."""
 
 
 class UnusableResult(ClosedbookError):

@@ -93,10 +93,15 @@ class Fact:
 
     @classmethod
     def create(cls, document: Document, start: int, end: int, statement: str) -> "Fact":
-        """Cut ``document.text[start:end]`` and attach its self-contained wording."""
+        """Cut ``document.text[start:end]`` and attach its self-contained wording.
+
+        The id follows the text and how often it stood before in the document, not its offset: a paragraph added
+        above leaves it as it is.
+        """
         text = document.text[start:end]
+        earlier = document.text.count(text, 0, start)
         return cls(
-            derive_id("fact", document.source, start, text), document.id, document.source, start, end, text, statement
+            derive_id("fact", document.source, earlier, text), document.id, document.source, start, end, text, statement
         )
 
 

@@ -18,6 +18,7 @@ from tasks.config import GenerationConfig
 from tasks.generation.generators import Generator, Sampling
 from tasks.generation.guards import Asked, example_stems, objection
 from tasks.generation.parsing import Drafted
+from tasks.generation.passages import passages
 from tasks.generation.prompts import ASKED, SAME_QUESTION, TEMPLATES, Kind, parse, render
 from tasks.generation.ranking import Candidate, rank, settle
 from tasks.generation.wordlists import content
@@ -136,11 +137,12 @@ def _targets(facts: Sequence[Fact], pairs: Sequence[Pair]) -> dict[str, list[_Ta
 
 
 def _neighbours(facts: Sequence[Fact]) -> dict[str, tuple[str, ...]]:
-    """For each fact the nearest statements of other sentences."""
-    around = {}
+    """For each fact the nearest statements of other sentences of its passage."""
+    passage, around = passages(facts), {}
     for i, fact in enumerate(facts):
         near = [facts[j] for step in range(1, 9) for j in (i - step, i + step) if 0 <= j < len(facts)]
-        apart = [o.statement for o in near if o.end <= fact.start or o.start >= fact.end]
+        same = [other for other in near if passage[other.id] == passage[fact.id]]
+        apart = [o.statement for o in same if o.end <= fact.start or o.start >= fact.end]
         around[fact.id] = tuple(dict.fromkeys(said for said in apart if 0 < len(said) <= LONGEST_STATEMENT))[:OTHERS]
     return around
 

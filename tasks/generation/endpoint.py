@@ -24,7 +24,7 @@ from typing import Any, Self
 
 import httpx
 
-from tasks.errors import GenerationError
+from tasks.errors import GenerationError, UnreachableServer
 from tasks.generation.generators import Draft, Sampling, cut, draw_seeds
 
 logger = logging.getLogger(__name__)
@@ -98,7 +98,7 @@ class EndpointGenerator:
             generator.scores = generator._echoes()
             return generator
         client.close()
-        raise GenerationError(
+        raise UnreachableServer(
             f"--generator {','.join(urls)}: no model found ({'; '.join(problems)}); "
             "start the server, and give its address with the /v1 at its end"
         )
@@ -193,7 +193,7 @@ class EndpointGenerator:
             else:
                 self._give_back(address, failed=False)
                 return choice
-        raise GenerationError(f"{reason}; gave up after {ATTEMPTS} attempts; look at the server's log")
+        raise UnreachableServer(f"{reason}; gave up after {ATTEMPTS} attempts; look at the server's log")
 
     def _take(self, reason: str) -> _Address:
         """Choose the least busy address that is not retired."""
@@ -202,7 +202,9 @@ class EndpointGenerator:
             if not alive:
                 for address in self._addresses:  # a later call may find them back
                     address.retired, address.failures = False, 0
-                raise GenerationError(f"{reason}; no server answers any more; start it again and run the command again")
+                raise UnreachableServer(
+                    f"{reason}; no server answers any more; start it again and run the command again"
+                )
             chosen = min(alive, key=lambda address: (address.failures, address.under_way))
             chosen.under_way += 1
             return chosen

@@ -1,14 +1,11 @@
-"""Batches of generation: cut by content, named by all that their result depends on, sampled as configured."""
+"""Batches of generation: named by all that their result depends on, sampled as configured."""
 
 from collections import deque
 from dataclasses import replace
-from itertools import chain
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from flows.generate import batch_key, complete_one, cut_batches
+from flows.batches import batch_key, complete_one
 from tasks.config import Config
 from tasks.generation.drafting import Request
 from tasks.generation.generators import ScriptedGenerator
@@ -23,21 +20,6 @@ def request(number: int) -> Request:
         prompt=render("rewrite", question=question), statement=f"Mill {number} grinds oats.", answer="oats",
         question=question, evidence_start=0, evidence_end=9,
     )  # fmt: skip
-
-
-@given(st.lists(st.integers(0, 500), unique=True), st.integers(1, 20))
-def test_batches_hold_every_request_in_order_and_no_more_than_their_size(numbers: list[int], size: int) -> None:
-    requests = [request(number) for number in numbers]
-    batches = cut_batches(requests, size)
-    assert list(chain.from_iterable(batches)) == requests
-    assert all(0 < len(batch) <= size for batch in batches)
-
-
-def test_a_request_put_in_leaves_the_batches_far_from_it_as_they_are() -> None:
-    requests = [request(number) for number in range(400)]
-    before, after = cut_batches(requests, 16), cut_batches([*requests[:200], request(999), *requests[200:]], 16)
-    changed = [batch for batch in after if batch not in before]
-    assert sum(map(len, changed)) < 100 and before[0] == after[0] and before[-1] == after[-1]
 
 
 def config(**settings: object) -> Config:
@@ -65,7 +47,7 @@ def test_another_prompt_or_order_is_another_batch_and_a_budget_is_not() -> None:
 
 def test_a_batch_is_sampled_as_configured_and_comes_back_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = ScriptedGenerator(deque(["", " Which grain does mill 2 grind?"]))
-    monkeypatch.setattr("flows.generate.opened", lambda name: generator)
+    monkeypatch.setattr("flows.batches.opened", lambda name: generator)
     settings = {"seed": 3, "generation.temperature": 0.3, "generation.top_p": 0.7, "generation.max_tokens": 9}
     result = complete_one.fn("key", [request(1), request(2)], config(**settings))
     sampled = {(s.temperature, s.top_p, s.max_tokens, s.seed) for _, s in generator.history}

@@ -8,7 +8,9 @@ import sys
 import tomllib
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,9 +80,14 @@ def test_what_the_user_has_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_command_and_pyproject_agree() -> None:
     table = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["tool"]["prefect"]
-    told = {
-        f"PREFECT_{section}_{name}".upper(): ",".join(value) if isinstance(value, list) else str(value).lower()
-        for section, values in table.items()
-        for name, value in values.items()
-    }
-    assert told == SETTINGS
+    assert dict(named("PREFECT", table)) == SETTINGS
+
+
+def named(prefix: str, table: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Settings of a table as the environment variables of the same meaning."""
+    for name, value in table.items():
+        variable = f"{prefix}_{name}".upper()
+        if isinstance(value, dict):
+            yield from named(variable, value)
+        else:
+            yield variable, ",".join(value) if isinstance(value, list) else str(value).lower()
