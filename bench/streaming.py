@@ -115,12 +115,16 @@ def in_process(megabytes: int) -> Figures:
     return figures
 
 
-def report(figures: list[Figures]) -> str:
-    rows = "\n".join(
-        f"| {row['bytes'] / 1e6:,.0f} MB | {row['part']} MB | {row['counts']['windows']:,} "
-        f"| {row['counts']['parsed']:,} | {row['counts']['kept']:,} | {row['peak']:,.0f} MiB | {row['wall']:,.0f} s | {row['user']:,.0f} s |"
-        for row in figures
+def _row(row: Figures) -> str:
+    counts = row["counts"]
+    return (
+        f"| {row['bytes'] / 1e6:,.0f} MB | {row['part']} MB | {counts['windows']:,} | {counts['parsed']:,} "
+        f"| {counts['kept']:,} | {row['peak']:,.0f} MiB | {row['wall']:,.0f} s | {row['user']:,.0f} s |"
     )
+
+
+def report(figures: list[Figures]) -> str:
+    rows = "\n".join(map(_row, figures))
     return f"""\
 # Memory of reading a large text
 
