@@ -26,6 +26,7 @@ from typing import Any
 
 from bench.synthetic_pairs import word
 from tasks.config import ChunkConfig, CurationConfig
+from tasks.corpus import readers
 from tasks.corpus.chunking import chunk_document
 from tasks.corpus.readers import iter_corpus
 from tasks.curation.filters import sift
@@ -35,6 +36,7 @@ from tasks.storage import write_records
 
 RESULTS = Path(__file__).parent / "results" / "streaming.md"
 SIZES = (10, 100, 1000)
+PART = readers.LARGEST_TEXT // 1_000_000
 GARBAGE = ("Q: ?\nA:", "### Human: [INST]", "Answer: yes", "Q: Who built it?\nA: He did.", "\ufffd" * 20)
 Figures = dict[str, Any]
 
@@ -90,7 +92,8 @@ def counted(stream: Iterator[Pair | Rejection], counts: Counter[str]) -> Iterato
         yield one
 
 
-def measure(megabytes: int) -> Figures:
+def measure(megabytes: int, part: int) -> Figures:
+    readers.LARGEST_TEXT = part * 1_000_000
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     with tempfile.TemporaryDirectory() as folder:
         text, counts = Path(folder) / "text.txt", Counter[str]()
@@ -101,7 +104,7 @@ def measure(megabytes: int) -> Figures:
         size = text.stat().st_size
     assert counts["parsed"] == sum(counts.values()) - counts["windows"] - counts["completions"] - counts["parsed"]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"bytes": size, "before": before, "peak": peak, "wall": wall, "user": user, "counts": counts}
+    return {"bytes": size, "part": part, "before": before, "peak": peak, "wall": wall, "user": user, "counts": counts}
 
 
 def in_process(megabytes: int) -> Figures:
@@ -112,11 +115,21 @@ def in_process(megabytes: int) -> Figures:
     return figures
 
 
+def _row(row: Figures) -> str:
+    counts = row["counts"]
+    return (
+        f"| {row['bytes'] / 1e6:,.0f} MB | {row['part']} MB | {counts['windows']:,} | {counts['parsed']:,} "
+        f"| {counts['kept']:,} | {row['peak']:,.0f} MiB | {row['wall']:,.0f} s | {row['user']:,.0f} s |"
+    )
+
+
 def report(figures: list[Figures]) -> str:
-    rows = "\n".join(
-        f"| {row['bytes'] / 1e6:,.0f} MB | {row['counts']['windows']:,} | {row['counts']['parsed']:,} "
-        f"| {row['counts']['kept']:,} | {row['peak']:,.0f} MiB | {row['wall']:,.0f} s | {row['user']:,.0f} s |"
-        for row in figures
+    rows = "\n".join(map(_row, figures))
+    largest = max(row["bytes"] for row in figures)
+    left = (
+        ""
+        if largest >= 1e9
+        else f" The gigabyte itself was not measured: the largest text was {largest / 1e6:,.0f} MB."
     )
     return f"""\
 # Memory of reading a large text
@@ -124,21 +137,22 @@ def report(figures: list[Figures]) -> str:
 `python -m bench.streaming`, Python {platform.python_version()}, {os.cpu_count()} CPU cores, no GPU,
 {date.today():%d %B %Y}, shared with other work while measured: processor time is the steadier figure.
 
-| one plain text | windows | pairs parsed | pairs kept | peak memory | wall clock | processor time |
-|---|---|---|---|---|---|---|
+| one plain text | read in parts of | windows | pairs parsed | pairs kept | peak memory | wall clock | processor time |
+|---|---|---|---|---|---|---|---|
 {rows}
 
-Aim: 1 GB under 500 MiB. Before anything is read, {figures[0]["before"]:,.0f} MiB are taken by what is imported.
+Aim: 1 GB under 500 MiB. Before anything is read, {figures[0]["before"]:,.0f} MiB are taken by what is imported.{left}
 """
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, help="megabytes of text")
+    parser.add_argument("--part", type=int, default=PART, help="megabytes that are read at once")
     parser.add_argument("--from", dest="lines", type=Path, help="lines that runs with --size printed, to report on")
     options = parser.parse_args()
     if options.size:
-        print(json.dumps(measure(options.size)))
+        print(json.dumps(measure(options.size, options.part)))
         return
     if options.lines:
         figures = [json.loads(line) for line in options.lines.read_text(encoding="utf-8").splitlines()]
