@@ -80,7 +80,7 @@ def may_pass(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bool
 def complete_one(key: str, batch: list[Request], config: Config) -> dict[str, Any]:
     """Generate and check one batch; return its records, tokens and seconds as JSON values."""
     wanted = config.generation
-    generator = opened(wanted.generator)
+    generator = opened(wanted.generator, wanted.remote_code)
     sampling = Sampling(wanted.temperature, wanted.top_p, wanted.max_tokens, config.seed)
     started, before = time.monotonic(), generator.tokens_generated
     completions = complete_batch(generator, batch, sampling)

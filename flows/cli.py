@@ -194,19 +194,52 @@ def run(
 
     A stopped run goes on when the same command is given again.
     """
+    from flows.models import check_needs
     from tasks.corpus.readers import iter_corpus
     from tasks.curation.extra import peek
 
     config = configuration(preset, generator, student, settings, extra)
-    for _ in iter_corpus(corpus):  # an unusable text is told at once, before anything is started
+    for _ in iter_corpus(corpus):  # an unusable text or model is told at once, before anything is started
         pass
     peek(config.imports, config.curation)
+    check_needs(config)
     folder = out or default_run(corpus, preset)
     with engine():
         from flows.self_instruct import self_instruct
 
         self_instruct(corpus.resolve(), folder.resolve(), config)
     summarise(folder, as_json=as_json)
+
+
+@closedbook.command()
+@click.argument("corpus", type=click.Path(path_type=Path))
+@click.option("--students", required=True, metavar="A,B,C", help="Models to tune, each a name or folder.")
+@click.option("--questions", type=click.Path(path_type=Path), help="Asked of all: .jsonl probes, or a line each.")
+@click.option("--generator", metavar="G", help="As for run.")
+@click.option("--preset", default="quick", show_default=True, metavar="quick|full", help="Minutes, or an hour.")
+@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Change one value for all students.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder. [default: generated/CORPUS-compare]")
+@debug_option
+def compare(
+    corpus: Path,
+    students: str,
+    questions: Path | None,
+    generator: str | None,
+    preset: str,
+    settings: tuple[str, ...],
+    out: Path | None,
+) -> None:
+    """Tune several students on one dataset of CORPUS (texts, or a run that has one) and set them side by side."""
+    from flows.compare import check_comparison
+
+    overrides = [*settings, *([f"generation.generator={json.dumps(generator)}"] if generator is not None else [])]
+    names = [name.strip() for name in students.split(",")]
+    config = check_comparison(corpus, names, preset, overrides, questions)
+    with engine():
+        from flows.compare import compare
+
+        folder = out or default_run(corpus, "compare")
+        click.echo(compare(corpus.resolve(), names, folder.resolve(), config, questions))
 
 
 def default_run(corpus: Path, preset: str) -> Path:
@@ -470,6 +503,24 @@ def export(run: Path, form: str, out: Path | None) -> None:
 
 
 @closedbook.command(short_help="Check a run's dataset anew from its files.")
+@run_argument
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="New folder of the model.")
+@click.option("--probes", type=click.Path(path_type=Path), help="Questions to ask both. [default: RUN's own]")
+@click.option("--no-probe", is_flag=True, help="Write the model and ask nothing.")
+@debug_option
+def merge(run: Path, out: Path, probes: Path | None, no_probe: bool) -> None:
+    """Write RUN's student and adapter as one model in bfloat16; ask merged and unmerged the same probes."""
+    from flows.merge import merge, table
+    from flows.run_folder import read_setup
+    from flows.terminal import show_logs
+
+    setup = read_setup(run)
+    show_logs(debug=bool(click.get_current_context().obj))
+    found = merge(run, out, setup.config, probes=probes, ask=not no_probe)
+    click.echo("\n".join(table(found)) if found else out)
+
+
+@closedbook.command()
 @run_argument
 @debug_option
 def audit(run: Path) -> None:

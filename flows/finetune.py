@@ -1,6 +1,6 @@
 """Examples to an adapter: the student is tuned on train.jsonl.
 
-    train.jsonl  ->  adapter/ training.jsonl
+    train.jsonl  ->  adapter/ training.jsonl (a row a logged step) training.json (what it came to)
 
 ``made_from.json`` beside the checkpoints, and later beside the adapter, names what they were made from: a killed
 training of the same examples and recipe goes on from its last checkpoint, a finished one is not repeated, any other
@@ -27,10 +27,10 @@ from flows.terminal import bar, wait
 from tasks.config import Config
 from tasks.curation.examples import statements_of, to_examples
 from tasks.records import Example, Pair, derive_id
-from tasks.storage import file_hash, read_records, write_json
+from tasks.storage import OUTCOME, file_hash, read_records, write_json
 
 if TYPE_CHECKING:
-    from tasks.tuning.sft import Step
+    from tasks.tuning.diary import Step
 
 logger = logging.getLogger(__name__)
 MADE_FROM = "made_from.json"
@@ -47,24 +47,38 @@ def finetune(run: Path, config: Config | None = None) -> Path:
         config: what steers it; left out, what the run was begun with.
     """
     config = config or read_setup(run).config
-    made_from = {
-        "examples": file_hash(run / "train.jsonl"),
-        "pairs": file_hash(run / "pairs.jsonl"),
-        "recipe": recipe(config),
-    }
-    if read_stamp(run / "adapter") == made_from:
+    if not make_room(run, config):
         logger.info("the adapter was made from the same examples by the same recipe: kept")
         return run
+    with measured(run, "finetune"), device(config.tuning.student):
+        train(run, config)
+        settle(run, config)
+    finish(run, config)
+    return run
+
+
+def sources(run: Path, config: Config) -> dict[str, str]:
+    """Name what an adapter of this run is made from."""
+    examples, pairs = (file_hash(run / f"{name}.jsonl") for name in ("train", "pairs"))
+    return {"examples": examples, "pairs": pairs, "recipe": recipe(config)}
+
+
+def make_room(run: Path, config: Config) -> bool:
+    """Make room for a training, unless its adapter is there: what was made from something else goes."""
+    made_from = sources(run, config)
+    if read_stamp(run / "adapter") == made_from:
+        return False
     shutil.rmtree(run / "adapter", ignore_errors=True)
     if read_stamp(run / "checkpoints") != made_from:
         shutil.rmtree(run / "checkpoints", ignore_errors=True)
         write_json(run / "checkpoints" / MADE_FROM, made_from)
-    with measured(run, "finetune"), device(config.tuning.student):
-        train(run, config)
-        settle(run, config)
-    write_json(run / "adapter" / MADE_FROM, made_from)
+    return True
+
+
+def finish(run: Path, config: Config) -> None:
+    """Stamp the adapter with what it was made from; the checkpoints have had their day."""
+    write_json(run / "adapter" / MADE_FROM, sources(run, config))
     shutil.rmtree(run / "checkpoints")
-    return run
 
 
 def read_stamp(folder: Path) -> dict[str, str] | None:
@@ -83,12 +97,9 @@ def recipe(config: Config) -> str:
 def train(run: Path, config: Config) -> None:
     """Train, showing steps, loss and speed."""
     from tasks.tuning import sft  # seconds to import: only here, so that reading and generating start at once
-    from tasks.tuning.lengths import too_long
 
-    examples = read_records(run / "train.jsonl", Example)
-    unfit = too_long(examples, config.tuning)
-    account(run, [tally("train", parsed=len(examples), kept=len(examples) - len(unfit), rejections=unfit)], unfit)
-    statements = statements_of(read_records(run / "pairs.jsonl", Pair), {example.pair_id for example in examples})
+    examples, statements = taught(run)
+    tell_too_long(run, examples, config)
     with wait("preparing", work=f"preparing {named(config)}"):
         prepared = sft.prepare(examples, config.tuning, run, seed=config.seed, statements=statements)
     with progress("training", "steps", prepared.steps, work=tuning(config)) as shown:
@@ -100,10 +111,27 @@ def train(run: Path, config: Config) -> None:
             shown.to(step.step, step.steps, note=f"loss {step.loss:.3f}  {step.tokens_per_second:,.0f} tokens/s")
 
         done = sft.train(prepared, config.tuning, run, report=show)
+    write_json(run / OUTCOME, asdict(done))
     logger.info(
         f"tuned {done.trainable:,} weights on {done.examples:,} examples, {done.epochs:.1f} epochs of "
         f"{done.steps / max(done.epochs, 0.01):.0f} steps, in {done.seconds:.0f} s; {done.too_long:,} were too long"
     )
+
+
+def taught(run: Path) -> tuple[list[Example], list[str]]:
+    """Read a run's training examples, and the sentences that are learnt beside them."""
+    examples = read_records(run / "train.jsonl", Example)
+    pairs = read_records(run / "pairs.jsonl", Pair)
+    return examples, statements_of(pairs, {example.pair_id for example in examples})
+
+
+def tell_too_long(run: Path, examples: Sequence[Example], config: Config) -> None:
+    """Count the examples that the training will leave out, by reason."""
+    from tasks.tuning.lengths import too_long
+
+    unfit = too_long(examples, config.tuning)
+    parsed = len(examples)
+    account(run, [tally("train", parsed=parsed, kept=parsed - len(unfit), rejections=unfit)], unfit)
 
 
 def tuning(config: Config) -> str:

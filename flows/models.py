@@ -6,15 +6,21 @@ identity("x.gguf")   the file's hash: what the key of a cached batch has in plac
 """
 
 import gc
+import sys
 from functools import cache
 from pathlib import Path
+
+from huggingface_hub import try_to_load_from_cache
 
 from flows.terminal import wait
 from tasks.config import Config
 from tasks.embedded import GENERATOR, embedded_student
+from tasks.errors import UsageError
 from tasks.generation.generators import Generator, open_generator
+from tasks.generation.loading import INDEX, check_model
 from tasks.records import derive_id
 from tasks.storage import file_hash
+from tasks.tuning.trackers import check_tracker
 
 LLAMA = "meta-llama/Llama-2-7b-chat-hf"
 
@@ -24,11 +30,12 @@ def resolve(name: str) -> str:
     """Settle ``auto``; any other name stays."""
     if name != "auto":
         return name
+    weights = [try_to_load_from_cache(LLAMA, file) for file in (INDEX, "model.safetensors")]
+    if not any(isinstance(path, str) for path in weights):
+        return "embedded"
     import torch
-    from huggingface_hub import try_to_load_from_cache
 
-    weights = try_to_load_from_cache(LLAMA, "config.json")
-    return LLAMA if torch.cuda.is_available() and isinstance(weights, str) else "embedded"
+    return LLAMA if torch.cuda.is_available() else "embedded"
 
 
 @cache
@@ -58,18 +65,42 @@ def named(config: Config) -> str:
 
 
 @cache
-def opened(name: str) -> Generator:
+def opened(name: str, remote_code: str = "") -> Generator:
     """Open a generator, once a process.
 
     Raises:
         ModelError: when it cannot be had or loaded.
+        GenerationError: when it is a server that does not answer.
     """
     name = resolve(name)
     with wait("loading", work=f"loading generator {short(name)}"):
-        return open_generator(str(embedded_student()) if name == "embedded" else name)
+        return open_generator(str(embedded_student()) if name == "embedded" else name, remote_code=remote_code)
 
 
 def close_generators() -> None:
     """Let go of the open generators and their memory, for the student's sake."""
     opened.cache_clear()
     gc.collect()
+    if "torch" in sys.modules:
+        sys.modules["torch"].cuda.empty_cache()
+
+
+def check_needs(config: Config) -> None:
+    """See that generator, student and tracker can be had, before anything long is begun.
+
+    Raises:
+        ModelError: for a model that is gated, not there, or not in safetensors.
+        GenerationError: when no server answers.
+        UsageError: for a GGUF file that is not there, or a tracker that is not installed.
+    """
+    check_tracker(config.tuning.report_to)
+    generator, student = resolve(config.generation.generator), config.tuning.student
+    if generator.startswith(("http://", "https://")):
+        opened(generator)
+    elif generator.endswith(".gguf"):
+        if not Path(generator).is_file():
+            raise UsageError(f"--generator {generator}: no such file; give the path of a GGUF file")
+    elif generator not in ("embedded", "none"):
+        check_model(generator)
+    if student != "embedded":
+        check_model(student)

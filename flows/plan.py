@@ -183,7 +183,7 @@ class Planning:
         tokens: list[int] = []
 
         def measure() -> float:
-            generator = opened(wanted.generator)
+            generator = opened(wanted.generator, wanted.remote_code)
             sampling = Sampling(wanted.temperature, wanted.top_p, wanted.max_tokens, self.config.seed)
             started, before = time.monotonic(), generator.tokens_generated
             pairs_from(generator, complete_batch(generator, sample, sampling), sample, wanted)

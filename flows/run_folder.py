@@ -11,7 +11,6 @@ A folder with a manifest is a finished run. What is in ``config.json`` is what a
 import contextlib
 import json
 import platform
-import resource
 import shlex
 import sys
 import time
@@ -27,6 +26,7 @@ from pydantic import ValidationError
 from tasks.config import Config
 from tasks.corpus.readers import find_texts
 from tasks.errors import StorageError, UsageError
+from tasks.memory import peak_mb, reset_peak
 from tasks.records import Rejection, Tally
 from tasks.reporting.audit import AUDIT
 from tasks.reporting.funnel import FUNNEL, load_funnel, save_funnel
@@ -105,13 +105,13 @@ def read_setup(run: Path) -> Setup:
 
 @contextlib.contextmanager
 def measured(run: Path, stage: str) -> Iterator[None]:
-    """Note what a stage took: seconds, and the most memory that this process had held by its end, in MB."""
+    """Note what a stage took: seconds, and the most memory that it held (GPU: of its memory), in MB."""
     started = time.monotonic()
+    reset_peak()
     yield
     rows = [row for row in _stages(run) if row["stage"] != stage]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     seconds = round(time.monotonic() - started, 2)
-    write_json(run / STAGES, [*rows, {"stage": stage, "seconds": seconds, "memory_mb": round(peak)}])
+    write_json(run / STAGES, [*rows, {"stage": stage, "seconds": seconds, "memory_mb": round(peak_mb())}])
 
 
 def _stages(run: Path) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from prefect import flow, task
 from flows.curate import curate
 from flows.finetune import finetune
 from flows.generate import generate
+from flows.models import check_needs
 from flows.probe import probe
 from flows.publishing import publish_dataset
 from flows.run_folder import begin, held, seal
@@ -31,6 +32,7 @@ def self_instruct(corpus: Path, run: Path, config: Config = Config()) -> Path:
         run: the folder that gets everything, e.g. /data/runs/heron; one of an earlier run is brought up to date.
         config: what steers it; the default is the quick preset.
     """
+    check_needs(config)
     with held(run):
         begin(corpus, run, config)
         generate(run, config)

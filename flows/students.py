@@ -65,8 +65,10 @@ class Student:
         return bool(source) and source not in self.sources
 
 
-def open_student(run: Path, config: Config, *, threshold: float | None = None) -> Student:
+def open_student(run: Path, config: Config, *, threshold: float | None = None, exact: bool = False) -> Student:
     """Load a run's tuned model; it refuses above ``threshold``, by default the configured or calibrated one.
+
+    ``exact`` keeps the adapter apart from its base, as it was trained.
 
     Raises:
         StorageError: when the run has no adapter yet.
@@ -83,8 +85,10 @@ def open_student(run: Path, config: Config, *, threshold: float | None = None) -
     from peft import PeftModel
 
     sources = [document.source for document in read_records(run / "documents.jsonl", Document)]
-    tuned, base = load_tuned(tuning.student, run / "adapter", method=tuning.method)
-    tokenizer = load_tokenizer(tuning.student)
+    tuned, base = load_tuned(
+        tuning.student, run / "adapter", method=tuning.method, exact=exact, remote_code=tuning.remote_code
+    )
+    tokenizer = load_tokenizer(tuning.student, remote_code=tuning.remote_code)
     return Student(
         tuned=tuned,
         base=None if isinstance(tuned, PeftModel) else base,

@@ -21,6 +21,11 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _same_name(setting: str, named: str, role: str, model: str) -> None:
+    if named and named != model:
+        raise UsageError(f"--set {setting}={named}: the {role} is {model}; code runs only for the model that is named")
+
+
 class ChunkConfig(Section):
     """The sliding window over sentences."""
 
@@ -46,6 +51,7 @@ class GenerationConfig(Section):
         description="'auto' (Llama-2-7b-chat where CUDA and the weights are there, else 'embedded'), 'embedded', "
         "'none' (rule forms only), a Hugging Face name or folder, a .gguf file, or http(s)://server/v1",
     )
+    remote_code: str = Field("", description="the generator's name again, if code from its repository is to run")
     samples_per_fact: int = Field(1, ge=0, le=64, description="candidate questions asked of the model for each fact")
     floor: int = Field(4, ge=1, description="accepted questions a fact must reach before generation leaves it alone")
     rounds: int = Field(1, ge=1, le=16, description="top-up rounds over facts below the floor")
@@ -66,6 +72,11 @@ class GenerationConfig(Section):
     most_drop: float = Field(0.8, ge=0, description="how far that may stay behind the rule's own question")
     least_lead: float = Field(2.0, description="… minus the same of other spans of the sentence")
     least_gain: float = Field(2.0, description="… minus log P(answer | question alone)")
+
+    @model_validator(mode="after")
+    def _code_is_of_this_model(self) -> "GenerationConfig":
+        _same_name("generation.remote_code", self.remote_code, "generator", self.generator)
+        return self
 
 
 class CurationConfig(Section):
@@ -149,6 +160,7 @@ class TuningConfig(Section):
     """The student and how it is trained."""
 
     student: str = Field("embedded", description="'embedded', or a Hugging Face name or folder")
+    remote_code: str = Field("", description="the student's name again, if code from its repository is to run")
     method: Literal["lora", "qlora", "full"] = Field(
         "lora", description="an adapter; an adapter on 4-bit weights; every weight"
     )
@@ -177,7 +189,14 @@ class TuningConfig(Section):
     replay_share: float = Field(0.06, ge=0, lt=1, description="general items from the base itself, against forgetting")
     weight_decay: float = Field(0.0, ge=0, description="of AdamW")
     activation_checkpointing: bool = Field(False, description="recompute activations: slower, far less memory")
-    report_to: str = Field("none", description="'none', or a tracker that is installed: tensorboard, trackio, wandb")
+    report_to: Literal["none", "mlflow", "tensorboard", "trackio", "wandb"] = Field(
+        "none", description="a tracker that is installed; the run's own files hold the figures in any case"
+    )
+
+    @model_validator(mode="after")
+    def _code_is_of_this_model(self) -> "TuningConfig":
+        _same_name("tuning.remote_code", self.remote_code, "student", self.student)
+        return self
 
 
 class ProbeConfig(Section):

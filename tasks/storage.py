@@ -22,7 +22,7 @@ from tasks.records import to_json
 
 Record = TypeVar("Record")
 
-MANIFEST = "manifest.json"
+MANIFEST, OUTCOME = "manifest.json", "training.json"
 TORCH_WRITER = "inline_container.cc"
 """Where torch's zip writer checks what it has written; it says no more than that when the disk is full."""
 

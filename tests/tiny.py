@@ -8,10 +8,13 @@ LoRA, NF4, generate, checkpoints.
     model = tiny_llama(tokenizer)
 """
 
-from collections.abc import Iterable
-from typing import Literal
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal
 
 import torch
+from gguf import GGUFWriter, TokenType
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -76,3 +79,51 @@ def tiny_llama(
         model = LlamaForCausalLM(config)
     model.train(False)
     return model
+
+
+def write_gguf(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, path: Path) -> Path:
+    """Write a tiny Llama and its byte-level BPE as a float32 GGUF file, as llama.cpp's own converter lays it out."""
+    config: Any = model.config
+    spec = json.loads(tokenizer.backend_tokenizer.to_str())
+    writer = GGUFWriter(path, "llama")
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    writer.add_vocab_size(config.vocab_size)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    special = {entry["id"] for entry in spec["added_tokens"]}
+    tokens = sorted(tokenizer.get_vocab(), key=lambda token: int(tokenizer.get_vocab()[token]))
+    writer.add_token_list(tokens)
+    writer.add_token_types([TokenType.CONTROL if i in special else TokenType.NORMAL for i in range(len(tokens))])
+    writer.add_token_merges([" ".join(pair) for pair in spec["model"]["merges"]])
+    writer.add_eos_token_id(tokenizer.eos_token_id)
+    writer.add_add_bos_token(False)
+    for name, tensor in _gguf_tensors(model):
+        writer.add_tensor(name, tensor.detach().float().contiguous().numpy())
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def _gguf_tensors(model: LlamaForCausalLM) -> Iterator[tuple[str, torch.Tensor]]:
+    heads = {"attn_q": model.config.num_attention_heads, "attn_k": model.config.num_key_value_heads}
+    names = {
+        "attn_norm": "input_layernorm", "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj",
+        "attn_v": "self_attn.v_proj", "attn_output": "self_attn.o_proj", "ffn_norm": "post_attention_layernorm",
+        "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj",
+    }  # fmt: skip
+    yield "token_embd.weight", model.model.embed_tokens.weight
+    yield "output_norm.weight", model.model.norm.weight
+    for number, layer in enumerate(model.model.layers):
+        for name, own in names.items():
+            weight = layer.get_submodule(own).weight
+            if name in heads:  # llama.cpp turns neighbouring pairs, transformers turns halves
+                weight = weight.reshape(heads[name], 2, -1, weight.shape[1]).swapaxes(1, 2).reshape(weight.shape)
+            yield f"blk.{number}.{name}.weight", weight

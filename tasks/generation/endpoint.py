@@ -9,7 +9,8 @@ Each prompt is one request to ``/completions``; a bounded number is under way at
     400, 401, 403, 404, 422                                       an error at once: asking again would not help
     no address left, or a request failing again and again         an error; finished drafts are kept for the next call
 
-There is no limit on how long a completion takes, only on how long a server may stay silent (``silence``).
+A request may take a quarter of an hour (``silence``) before it counts as lost. One that was lost to silence is given
+twice as long the next time, so that a slow CPU with a long queue is waited for in the end.
 """
 
 import logging
@@ -32,6 +33,8 @@ logger = logging.getLogger(__name__)
 ATTEMPTS = 8
 FAILURES_TO_RETIRE = 3
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 20.0
+SILENCE, CONNECTING = 900.0, 10.0
+"""Seconds that a request, and that a connection, may take at first."""
 PERMANENT = {400, 401, 403, 404, 405, 413, 422}
 PROBE = "One two three"
 
@@ -39,9 +42,9 @@ PROBE = "One two three"
 class _Passing(Exception):
     """A failure that another attempt may mend; ``pause`` is what the server asked for, in seconds."""
 
-    def __init__(self, reason: str, pause: float = 0.0) -> None:
+    def __init__(self, reason: str, pause: float = 0.0, *, silent: bool = False) -> None:
         super().__init__(reason)
-        self.pause = pause
+        self.pause, self.silent = pause, silent
 
 
 @dataclass(slots=True)
@@ -63,6 +66,7 @@ class EndpointGenerator:
     concurrency: int = 8
     scores: bool = False
     first_pause: float = FIRST_PAUSE
+    silence: float = SILENCE
     tokens_generated: int = 0
     _addresses: list[_Address] = field(default_factory=list)
     _done: dict[tuple[str, int, Sampling], Draft] = field(default_factory=dict)
@@ -73,7 +77,7 @@ class EndpointGenerator:
 
     @classmethod
     def connect(
-        cls, urls: Sequence[str], *, concurrency: int = 8, silence: float = 900.0, first_pause: float = FIRST_PAUSE
+        cls, urls: Sequence[str], *, concurrency: int = 8, silence: float = SILENCE, first_pause: float = FIRST_PAUSE
     ) -> Self:
         """Ask the addresses for their model; those that do not answer yet are tried again when work comes.
 
@@ -83,7 +87,7 @@ class EndpointGenerator:
         key = os.environ.get("OPENAI_API_KEY", "")
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         limits = httpx.Limits(max_connections=concurrency * len(urls))
-        client = httpx.Client(headers=headers, limits=limits, timeout=httpx.Timeout(silence, connect=10.0))
+        client = httpx.Client(headers=headers, limits=limits, timeout=httpx.Timeout(silence, connect=CONNECTING))
         problems = []
         for url in urls:
             try:
@@ -93,8 +97,9 @@ class EndpointGenerator:
                 problems.append(f"{url}: {type(error).__name__}")
                 continue
             generator = cls(
-                model.rsplit("/", 1)[-1], urls, client, model=model, concurrency=concurrency, first_pause=first_pause
-            )
+                model.rsplit("/", 1)[-1], urls, client, model=model, concurrency=concurrency, first_pause=first_pause,
+                silence=silence,
+            )  # fmt: skip
             generator.scores = generator._echoes()
             return generator
         client.close()
@@ -177,13 +182,14 @@ class EndpointGenerator:
 
     def _post(self, request: dict[str, Any]) -> dict[str, Any]:
         """Send one request until it is answered; return its choice."""
-        reason = ""
+        reason, silence = "", self.silence
         for attempt in range(ATTEMPTS):
             address = self._take(reason)
             try:
-                choice = self._once(address, {"model": self.model} | request)
+                choice = self._once(address, {"model": self.model} | request, silence)
             except _Passing as problem:
                 reason = f"{address.url}: {problem}"
+                silence *= 2 if problem.silent else 1
                 self._give_back(address, failed=True)
                 pause = min(LONGEST_PAUSE, self.first_pause * 2**attempt) * random.uniform(0.5, 1.0)
                 time.sleep(max(pause, problem.pause))
@@ -220,11 +226,13 @@ class EndpointGenerator:
                     f"{address.url}: {address.failures} failures in a row; the other servers go on without it"
                 )
 
-    def _once(self, address: _Address, request: dict[str, Any]) -> dict[str, Any]:
+    def _once(self, address: _Address, request: dict[str, Any], silence: float) -> dict[str, Any]:
         try:
-            response = self.client.post(f"{address.url}/completions", json=request)
+            timeout = httpx.Timeout(silence, connect=CONNECTING)
+            response = self.client.post(f"{address.url}/completions", json=request, timeout=timeout)
         except httpx.TransportError as error:
-            raise _Passing(type(error).__name__) from error
+            silent = isinstance(error, httpx.ReadTimeout)
+            raise _Passing(type(error).__name__, silent=silent) from error
         if response.status_code in PERMANENT:
             said = " ".join(response.text.split())[:160]
             raise GenerationError(f"{address.url}: refused with {response.status_code}: {said}; {_remedy(response)}")

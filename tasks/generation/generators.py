@@ -126,8 +126,10 @@ class ScriptedGenerator:
         return [self.likelihoods.popleft() if self.likelihoods else 0.0 for _ in continuations]
 
 
-def open_generator(name: str, *, batch_size: int = 64) -> Generator:
+def open_generator(name: str, *, batch_size: int | None = None, remote_code: str = "") -> Generator:
     """Open the engine that ``name`` stands for: a server's address, a .gguf file, or a Hugging Face name or folder.
+
+    ``batch_size`` (of the transformers engine) None follows the free memory.
 
     Raises:
         UsageError: for a .gguf file that is not there.
@@ -146,4 +148,4 @@ def open_generator(name: str, *, batch_size: int = 64) -> Generator:
         return LlamaCppGenerator(Path(name))
     from tasks.generation.transformer import TransformersGenerator
 
-    return TransformersGenerator.load(name, batch_size=batch_size)
+    return TransformersGenerator.load(name, batch_size=batch_size, remote_code=remote_code)

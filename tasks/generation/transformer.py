@@ -5,7 +5,9 @@ kept (``heads_computed`` counts); equal prompts are computed once, too. What is 
 
     64 prompts of 290 tokens, 250 of them alike  ->  1 x 250 tokens + 64 x 40 tokens, then 64 rows a decoding step
 
-Batches are sorted by length and padded on the left; finished rows leave the batch. Draws are seeded by request.
+Batches are sorted by length and padded on the left; finished rows leave the batch. Draws are seeded by request. How
+many rows a batch holds follows from the free memory (``fitting_rows``), and halves when that was too much: rows that
+were finished are kept.
 On CUDA the weights are NF4 with double quantisation, computed in bfloat16 (QLoRA, arXiv:2305.14314). On CPUs they
 are bfloat16 where the CPU multiplies it in hardware (3 times as fast, bench/results/generation.md), else float32.
 """
@@ -18,10 +20,12 @@ from typing import Any, Self, TypeVar
 
 import torch
 from torch import Tensor
-from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, DynamicCache
+from transformers import BitsAndBytesConfig, DynamicCache
 
-from tasks.errors import GenerationError, ModelError
+from tasks.errors import GenerationError
+from tasks.generation.fitting import MOST_ROWS, fitting_rows, free_bytes
 from tasks.generation.generators import Draft, Sampling, cut, draw_seeds
+from tasks.generation.loading import load_model, load_tokenizer
 from tasks.generation.sampling import log_probability, pick, uniform_draws
 from tasks.generation.shared_head import ATTENTION, Layers, sharing, tail_mask
 
@@ -80,13 +84,14 @@ class _State:
 
 
 class TransformersGenerator:
-    """A causal language model of transformers. ``batch_size`` shrinks by itself when memory runs out."""
+    """A causal language model of transformers. ``batch_size`` None follows the memory, and shrinks when that ends."""
 
     scores = True
 
-    def __init__(self, model: Any, tokenizer: Any, *, name: str, batch_size: int = 64) -> None:
+    def __init__(self, model: Any, tokenizer: Any, *, name: str, batch_size: int | None = None) -> None:
         """Take over a model in eval mode; its attention is switched to the shared-head one where it allows that."""
         self.model, self.tokenizer, self.name, self.batch_size = model, tokenizer, name, batch_size
+        self._row_bytes = 0
         self.heads_computed = 0
         self.tokens_generated = 0
         self._heads: list[_Head] = []
@@ -98,13 +103,13 @@ class TransformersGenerator:
         self._ends = {*(ends if isinstance(ends, list) else [ends]), tokenizer.eos_token_id} - {None}
 
     @classmethod
-    def load(cls, name: str, *, batch_size: int = 64) -> Self:
-        """Load a Hugging Face name or folder: safetensors only, no remote code.
+    def load(cls, name: str, *, batch_size: int | None = None, remote_code: str = "") -> Self:
+        """Load a Hugging Face name or folder: safetensors only, and no remote code but the named one.
 
         Raises:
             ModelError: when the model is not there, is gated, or is no causal language model.
         """
-        options: dict[str, Any] = {"trust_remote_code": False}
+        options: dict[str, Any] = {}
         if torch.cuda.is_available():
             options["quantization_config"] = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
                 load_in_4bit=True,
@@ -115,11 +120,8 @@ class TransformersGenerator:
             options["dtype"], options["device_map"] = torch.bfloat16, {"": 0}
         else:
             options["dtype"] = torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else torch.float32
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
-            model = AutoModelForCausalLM.from_pretrained(name, use_safetensors=True, **options)
-        except (OSError, ValueError) as error:
-            raise ModelError(_explain(name, error)) from error
+        tokenizer = load_tokenizer(name, remote_code=remote_code)
+        model = load_model(name, remote_code=remote_code, **options)
         model.train(False)
         return cls(model, tokenizer, name=Path(name).name if Path(name).is_dir() else name, batch_size=batch_size)
 
@@ -129,7 +131,7 @@ class TransformersGenerator:
         encoded = self._encode(prompts)
         requests = [_Writing(i, ids, seed) for i, (ids, seed) in enumerate(zip(encoded, seeds, strict=True))]
         self._check_length(encoded, sampling.max_tokens)
-        self._run(requests, lambda batch, head: self._write(batch, head, sampling))
+        self._run(requests, lambda batch, head: self._write(batch, head, sampling), sampling.max_tokens)
         return [self._draft(request, sampling) for request in requests]
 
     def score(self, prefixes: Sequence[str], continuations: Sequence[str]) -> list[float]:
@@ -141,7 +143,7 @@ class TransformersGenerator:
             length = min(_common([alone[prefix], ids]), len(ids) - 1)
             requests.append(_Scoring(i, ids[:length], ids[length:]))
         self._check_length(joined, 0)
-        self._run(requests, self._weigh)
+        self._run(requests, self._weigh, max((len(request.continuation) for request in requests), default=0))
         return [request.logprob for request in requests]
 
     def _encode(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
@@ -160,28 +162,56 @@ class TransformersGenerator:
             )
 
     @torch.inference_mode()
-    def _run(self, requests: Sequence[Item], work: Callable[[list[Item], _Head | None], None]) -> None:
+    def _run(self, requests: Sequence[Item], work: Callable[[list[Item], _Head | None], None], new: int) -> None:
+        """Do the work batch by batch; ``new`` is how many tokens it adds to a prompt at most."""
         groups: dict[tuple[int, ...], list[Item]] = {}
         for request in requests:
             groups.setdefault(request.ids[:GROUP_BY], []).append(request)
         for group in groups.values():
-            head = self._head_of([request.ids for request in group])
+            try:
+                head = self._head_of([request.ids for request in group])
+            except torch.OutOfMemoryError as error:
+                raise GenerationError(self._too_large()) from error
             ordered = sorted(group, key=lambda request: (len(request.ids), request.ids, request.index))
-            start = 0
-            while start < len(ordered):
-                size = self.batch_size
-                try:
-                    work(ordered[start : start + size], head)
-                except torch.OutOfMemoryError as error:
-                    self._shrink(size, error)
-                    continue
-                start += size
+            self._in_batches(ordered, head, work, new)
 
-    def _shrink(self, size: int, error: Exception) -> None:
-        if size == 1:
-            raise GenerationError(f"{self.name}: out of memory with a single prompt; take a smaller model") from error
-        self.batch_size = size // 2
-        torch.cuda.empty_cache()
+    def _in_batches(
+        self, ordered: list[Item], head: _Head | None, work: Callable[[list[Item], _Head | None], None], new: int
+    ) -> None:
+        start = 0
+        while start < len(ordered):
+            size = self.batch_size or self._fitting(len(ordered[-1].ids), len(head.ids) if head else 0, new)
+            try:
+                work(ordered[start : start + size], head)
+            except torch.OutOfMemoryError as error:
+                if size == 1:
+                    raise GenerationError(self._too_large()) from error
+                self.batch_size = size // 2
+            else:
+                start += size
+                continue
+            torch.cuda.empty_cache()  # only here: inside the except block the failed batch is still held
+
+    def _too_large(self) -> str:
+        return f"{self.name}: out of memory with a single prompt; take a smaller model, or --set chunks.window lower"
+
+    def _fitting(self, length: int, head: int, new: int) -> int:
+        """How many prompts of ``length`` tokens, ``head`` of them shared, fit the memory with ``new`` tokens each."""
+        if not self._row_bytes:
+            cache = DynamicCache()
+            self.model(torch.tensor([[0]], device=self.model.device), past_key_values=cache, use_cache=True)
+            self._row_bytes = sum(layer.keys.nbytes + layer.values.nbytes for layer in cache.layers)  # type: ignore[union-attr,misc]
+        config = self.model.config
+        return fitting_rows(
+            free_bytes(self.model.device),
+            token=self._row_bytes,
+            tail=length - head,
+            head=head,
+            new=new,
+            heads=int(config.num_attention_heads),
+            vocabulary=int(config.vocab_size),
+            most=MOST_ROWS["cuda" if self.model.device.type == "cuda" else "cpu"],
+        )
 
     def _head_of(self, prompts: list[tuple[int, ...]]) -> _Head | None:
         """Return the kept head of these prompts, computing what is missing of it; None when it would not pay."""
@@ -247,7 +277,7 @@ class TransformersGenerator:
                 if row not in done:
                     written[row].append(token)
                     logprobs[row] += gain
-                    if token in self._ends or cut(self.tokenizer.decode(written[row]), sampling.stop)[1]:
+                    if token in self._ends or self._stopped(written[row], sampling.stop):
                         done.add(row)
             if len(done) == len(batch):
                 break
@@ -258,6 +288,9 @@ class TransformersGenerator:
             self._step(state, head, tokens[:, None], torch.ones_like(tokens[:, None], dtype=torch.bool))
         for row, request in enumerate(batch):
             request.tokens, request.logprob, request.stopped = written[row], logprobs[row], row in done
+
+    def _stopped(self, tokens: list[int], stop: tuple[str, ...]) -> bool:
+        return bool(stop) and cut(self.tokenizer.decode(tokens), stop)[1]
 
     def _draft(self, request: _Writing, sampling: Sampling) -> Draft:
         text, _ = cut(self.tokenizer.decode(request.tokens, skip_special_tokens=True), sampling.stop)
@@ -291,10 +324,3 @@ def _common(sequences: list[tuple[int, ...]]) -> int:
         if a != b:
             return i
     return min(len(low), len(high))
-
-
-def _explain(name: str, error: Exception) -> str:
-    said = " ".join(str(error).split())
-    if "gated" in said.lower() or "401" in said:
-        return f"--generator {name}: gated; accept its licence on the hub and log in with `hf auth login`"
-    return f"--generator {name}: cannot be loaded ({said[:160]}); give a folder or a name that can be had from here"

@@ -181,7 +181,12 @@ def perplexity(model: nn.Module, tokenizer: PreTrainedTokenizerBase, text: str, 
             if ids.shape[1] > 1:
                 logits = model(input_ids=ids, use_cache=False).logits[0, :-1].float()
                 losses.append(nn.functional.cross_entropy(logits, ids[0, 1:], reduction="none").cpu())
-    loss = torch.cat(losses).double()
+    return perplexity_of(torch.cat(losses))
+
+
+def perplexity_of(losses: Tensor) -> Figure:
+    """Perplexity from the loss of each token, in nats, with a 95% interval over the tokens."""
+    loss = losses.double()
     mean, half = loss.mean().item(), 1.96 * loss.std().item() / math.sqrt(len(loss))
     return Figure(math.exp(mean), len(loss), math.exp(mean - half), math.exp(mean + half))
 

@@ -48,9 +48,12 @@ STYLE: dict[Any, Any] = {
 CURVES = {
     "loss": "Loss on the completion",
     "learning_rate": "Learning rate",
+    "grad_norm": "Gradient norm",
     "tokens_per_second": "Tokens a second",
     "memory_mb": "Memory, MB",
 }
+SERIES = ("#2f86a6", "#c06a2b", "#5d8f3c", "#9062b8", "#b8486f", "#8a7a50")  # legible on light and on dark paper
+DASHES = ("-", "--", "-.", ":")
 POINTS = 500  # of a curve at most: an SVG of 20,000 steps would outweigh the page
 
 
@@ -78,6 +81,19 @@ def curves(training: list[dict[str, Any]]) -> dict[str, str]:
         points = _thin([(row["step"], row[column]) for row in training if row.get(column) is not None])
         if len(points) > 1:
             drawn[title] = _curve(points, column, title)
+    return drawn
+
+
+def overlay(logs: dict[str, list[dict[str, Any]]]) -> dict[str, str]:
+    """Draw the curves of several training logs over each other, a line a name; titles as keys."""
+    drawn = {}
+    for column, title in CURVES.items():
+        lines = {
+            name: _thin([(row["step"], row[column]) for row in rows if row.get(column) is not None])
+            for name, rows in logs.items()
+        }
+        if any(len(points) > 1 for points in lines.values()):
+            drawn[title] = _lines(lines, column, title)
     return drawn
 
 
@@ -116,6 +132,22 @@ def _curve(points: list[tuple[float, float]], name: str, title: str) -> str:
         axes.margins(x=0.02)
         axes.locator_params(axis="both", nbins=5)
         return _svg(figure, name, f"{title}, by step")
+
+
+def _lines(lines: dict[str, list[tuple[float, float]]], name: str, title: str) -> str:
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(5.4, 2.9), layout="constrained")
+        axes = figure.add_subplot()
+        for place, (label, points) in enumerate(lines.items()):
+            ink, dash = SERIES[place % len(SERIES)], DASHES[place // len(SERIES) % len(DASHES)]
+            shown = label.replace("_", " ").strip() or "?"  # a leading underscore would hide it
+            axes.plot([step for step, _ in points], [value for _, value in points], dash, color=ink, label=shown)
+        axes.set_xlabel("step")
+        axes.set_ylim(bottom=0)
+        axes.margins(x=0.02)
+        axes.locator_params(axis="both", nbins=5)
+        figure.legend(loc="outside upper left", ncols=3, frameon=False, handlelength=1.6)
+        return _svg(figure, f"overlay-{name}", f"{title}, by step")
 
 
 def _thin(points: list[tuple[float, float]]) -> list[tuple[float, float]]:

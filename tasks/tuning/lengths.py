@@ -21,7 +21,7 @@ def too_long(examples: Iterable[Example], config: TuningConfig) -> list[Rejectio
     Raises:
         ModelError: when the student's tokenizer cannot be had.
     """
-    tokenizer = load_tokenizer(config.student)
+    tokenizer = load_tokenizer(config.student, remote_code=config.remote_code)
     renderer = Renderer(tokenizer, choose_template(tokenizer, config.template, config.student))
     rejections = []
     for example in examples:

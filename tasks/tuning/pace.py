@@ -50,11 +50,14 @@ class Pace(TrainerCallback, ExportableState):
         self._advance(state)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Take the time; save at every ``SAVES``-th part of the way, stop at its end."""
+        """Take the time; log and save at every ``SAVES``-th part of the way, stop at its end.
+
+        No logged mean then spans a checkpoint: a resumed training logs what the uninterrupted one does.
+        """
         before = self.progress
         self._advance(state)
         if int(self.progress * SAVES) > int(before * SAVES):
-            control.should_save = True
+            control.should_save = control.should_log = True
         if self.progress >= 1:
             control.should_training_stop = True
 

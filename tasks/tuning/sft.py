@@ -9,15 +9,14 @@ Training ends with its epochs or its minutes (pace.py); one that is killed goes 
 
 import ctypes
 import math
-import resource
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from accelerate.utils import DistributedType
 from datasets import Dataset
 from peft import LoraConfig, PeftModel
 from torch.optim.lr_scheduler import LambdaLR
@@ -25,47 +24,40 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
     TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
     set_seed,
 )
+from transformers.pytorch_utils import Conv1D
 from trl import SFTConfig, SFTTrainer
 
 from tasks.config import TuningConfig
-from tasks.errors import UnusableResult
+from tasks.errors import ModelError, UnusableResult
+from tasks.memory import peak_mb, reset_peak
 from tasks.records import Example
 from tasks.storage import room_for, write_records
+from tasks.tuning.diary import DIARY, Diary, Step
 from tasks.tuning.noise import noisy_passes
 from tasks.tuning.pace import Pace
 from tasks.tuning.rendering import Renderer, choose_template, neutral
 from tasks.tuning.replay import replay_examples
 from tasks.tuning.students import fast_bfloat16, load_student, load_tokenizer
+from tasks.tuning.trackers import check_tracker, logging_to
 
 IGNORED = -100
 """Label of positions that bear no loss (PyTorch's cross entropy leaves them out)."""
 LOG_EVERY = 10
+ENDLESS = 1e9
+"""Seconds: several processes go by their epochs, since each has a clock of its own and all must stop at one step."""
 MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1
 """Names of mallopt's parameters in glibc's malloc.h."""
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One logged step of training. Memory is the process's peak (GPU: the allocator's), in MB."""
-
-    step: int
-    steps: int
-    loss: float
-    learning_rate: float
-    grad_norm: float
-    tokens_per_second: float
-    memory_mb: float
-    elapsed_s: float
-
-
-@dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a training came to. ``padding`` is the share of computed positions that were padding."""
+    """What a training came to. ``padding`` is the share of computed positions that were padding.
+
+    ``loss`` is the mean over all steps, ``final_loss`` that of the last logged steps; ``weights`` counts the model's,
+    the adapter's among them, ``trainable`` those that were trained; ``memory_mb`` is the peak while training.
+    """
 
     steps: int
     epochs: float
@@ -73,7 +65,11 @@ class Outcome:
     too_long: int
     tokens: int
     loss: float
+    final_loss: float
     seconds: float
+    tokens_per_second: float
+    memory_mb: float
+    weights: int
     trainable: int
     padding: float
 
@@ -169,21 +165,38 @@ def prepare(
         UnusableResult: when no example is short enough.
     """
     set_seed(seed)
+    reset_peak()
     keep_freed_memory()
-    tokenizer = load_tokenizer(config.student)
-    renderer = Renderer(tokenizer, choose_template(tokenizer, config.template, config.student))
-    model = load_student(config.student, method=config.method)
-    extra = round(len(examples) * config.replay_share / (1 - config.replay_share))
-    replay = replay_examples(model, tokenizer, config, extra, seed=seed) if extra else []
+    check_tracker(config.report_to)
+    tokenizer = load_tokenizer(config.student, remote_code=config.remote_code)
+    model = load_student(config.student, method=config.method, remote_code=config.remote_code)
     passes = max(1, round(config.epochs)) if config.question_dropout else 1
-    rows = noisy_passes(examples, config.question_dropout, passes, seed=seed) + replay * passes
+    rows = rows_to_learn(model, tokenizer, examples, config, passes=passes, seed=seed)
+    renderer = Renderer(tokenizer, choose_template(tokenizer, config.template, config.student))
     texts = list(statements) * config.statements * passes
     dataset, too_long = build_dataset(rows, renderer, tokenizer, longest=config.max_length, texts=texts)
-    trainer = build_trainer(model, config, dataset, tokenizer, folder, seed=seed)
-    trainer.args.max_steps = math.ceil(config.epochs / passes * len(dataset) / config.batch_size)
+    with logging_to(folder):
+        trainer = build_trainer(model, config, dataset, tokenizer, folder, seed=seed)
+    rows_a_step = config.batch_size * trainer.accelerator.num_processes
+    trainer.args.max_steps = math.ceil(config.epochs / passes * len(dataset) / rows_a_step)
     checkpoint = latest_checkpoint(folder)
     resumed = int(checkpoint.rpartition("-")[2]) if checkpoint else 0
     return Prepared(trainer, dataset, passes, too_long, resumed)
+
+
+def rows_to_learn(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    examples: Sequence[Example],
+    config: TuningConfig,
+    *,
+    passes: int,
+    seed: int,
+) -> list[Example]:
+    """The examples ``passes`` times over, with other words of their questions left out, and general replay."""
+    extra = round(len(examples) * config.replay_share / (1 - config.replay_share))
+    replay = replay_examples(model, tokenizer, config, extra, seed=seed) if extra else []
+    return noisy_passes(examples, config.question_dropout, passes, seed=seed) + replay * passes
 
 
 def train(
@@ -196,28 +209,54 @@ def train(
 
     Raises:
         StorageError: when the disk is full.
+        ModelError: when the student does not fit the GPU's memory.
     """
-    trainer, dataset, passes = prepared.trainer, prepared.dataset, prepared.passes
-    diary = Diary(dataset, trainer.pace, report)
+    trainer = prepared.trainer
+    diary = Diary(prepared.dataset, trainer.pace, folder / "checkpoints" / DIARY, report)
     trainer.add_callback(diary)
     set_seed(trainer.args.seed)
-    started = time.monotonic()
-    with room_for(folder):
-        result = trainer.train(resume_from_checkpoint=latest_checkpoint(folder))
-        seconds = time.monotonic() - started
-        tuned: Any = trainer.model
-        tuned.save_pretrained(str(folder / "adapter"), safe_serialization=True)
-        tokenizer: Any = trainer.processing_class
-        tokenizer.save_pretrained(str(folder / "adapter"))
-    write_records(folder / "training.jsonl", diary.rows)
-    trainable = sum(int(p.numel()) for p in tuned.parameters() if p.requires_grad)
-    steps = trainer.state.global_step
+    try:
+        with room_for(folder):
+            trainer.train(resume_from_checkpoint=latest_checkpoint(folder))
+            save(trainer, folder / "adapter")
+    except torch.OutOfMemoryError as error:
+        raise ModelError(
+            f"{config.student}: out of GPU memory in training; --set tuning.method=qlora, "
+            f"tuning.activation_checkpointing=true or a tuning.batch_size below {config.batch_size}"
+        ) from error
+    if trainer.is_world_process_zero():
+        write_records(folder / "training.jsonl", diary.rows)
+    return outcome(prepared, diary, config)
+
+
+def outcome(prepared: Prepared, diary: Diary, config: TuningConfig) -> Outcome:
+    """What a training came to; the dataset holds the examples ``passes`` times over."""
+    trainer, dataset, passes = prepared.trainer, prepared.dataset, prepared.passes
+    tuned: Any = trainer.model
+    steps, rows_a_step = trainer.state.global_step, config.batch_size * trainer.accelerator.num_processes
+    seconds, tokens = diary.seconds, diary.tokens(steps, rows_a_step)
+    trainable, weights = (tuned.num_parameters(only_trainable=only) for only in (True, False))
     lengths = [len(row) for row in dataset["input_ids"]]
     return Outcome(
-        steps, steps * config.batch_size / len(dataset) * passes, len(dataset) // passes,
-        prepared.too_long // passes,
-        diary.tokens, result.training_loss, seconds, trainable, padding_share(lengths, config.batch_size),
+        steps, steps * rows_a_step / len(dataset) * passes, len(dataset) // passes, prepared.too_long // passes,
+        tokens, diary.mean_loss, diary.rows[-1]["loss"], seconds, tokens / seconds, peak_mb(), weights, trainable,
+        padding_share(lengths, config.batch_size),
     )  # fmt: skip
+
+
+def save(trainer: "CompletionTrainer", folder: Path) -> None:
+    """Write the adapter (or the whole model) in safetensors, with the tokenizer; of several processes the first does.
+
+    Weights that FSDP spread over processes are brought together first, which all of them take part in.
+    """
+    tuned: Any = trainer.model
+    tokenizer: Any = trainer.processing_class
+    spread = trainer.accelerator.distributed_type == DistributedType.FSDP
+    weights = trainer.accelerator.get_state_dict(trainer.model_wrapped) if spread else None
+    if trainer.is_world_process_zero():
+        tuned.save_pretrained(str(folder), safe_serialization=True, state_dict=weights)
+        tokenizer.save_pretrained(str(folder))
+    trainer.accelerator.wait_for_everyone()
 
 
 def build_trainer(
@@ -233,7 +272,7 @@ def build_trainer(
     model.config.use_cache = False
     adapter = LoraConfig(
         r=config.rank, lora_alpha=config.alpha, lora_dropout=config.dropout, target_modules="all-linear",
-        task_type="CAUSAL_LM",
+        task_type="CAUSAL_LM", fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),
     )  # fmt: skip
     cuda = torch.cuda.is_available()
     arguments = SFTConfig(
@@ -242,13 +281,14 @@ def build_trainer(
         lr_scheduler_type=config.schedule, warmup_steps=config.warmup, weight_decay=config.weight_decay,
         max_grad_norm=1.0, adam_beta2=0.99, num_train_epochs=config.epochs, optim=optimiser(config.method),
         train_sampling_strategy="group_by_length", logging_steps=LOG_EVERY, logging_first_step=True,
-        save_strategy="no", save_total_limit=1, report_to=config.report_to, disable_tqdm=True,
+        save_strategy="no", save_total_limit=1, report_to=config.report_to, run_name=folder.name, disable_tqdm=True,
         use_cpu=not cuda, bf16=fast_bfloat16(), activation_checkpointing=config.activation_checkpointing,
-        dataloader_num_workers=0, dataset_num_proc=None, dataloader_pin_memory=cuda,
+        ddp_find_unused_parameters=False, dataloader_num_workers=0, dataset_num_proc=None, dataloader_pin_memory=cuda,
     )  # fmt: skip
+    pace = Pace(60 * config.minutes if arguments.world_size == 1 else ENDLESS)
     trainer = CompletionTrainer(
         model=model, args=arguments, train_dataset=dataset, processing_class=tokenizer,
-        peft_config=None if config.method == "full" else adapter, pace=Pace(60 * config.minutes),
+        peft_config=None if config.method == "full" else adapter, pace=pace,
     )  # fmt: skip
     trainer.remove_callback(_printer())
     return trainer
@@ -282,6 +322,8 @@ class CompletionTrainer(SFTTrainer):
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
         """Mean cross entropy over the positions that bear a label."""
+        if self.accelerator.num_processes > 1:  # gradients are joined by the wrapped model's own forward pass
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)  # type: ignore[no-untyped-call]
         reshaped = any(model.config.to_dict().get(name) for name in ("final_logit_softcapping", "logit_scale"))
         if self.args.device.type != "cpu" or reshaped:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)  # type: ignore[no-untyped-call]
@@ -329,56 +371,3 @@ def padding_share(lengths: Sequence[int], batch_size: int) -> float:
     batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
     computed = sum(len(batch) * max(batch) for batch in batches)
     return 1 - sum(lengths) / computed
-
-
-class Diary(TrainerCallback):
-    """Turns the trainer's logs into rows: loss, learning rate, gradient norm, speed and memory."""
-
-    def __init__(self, dataset: Dataset, pace: Pace, report: Callable[[Step], None] | None) -> None:
-        self.rows: list[dict[str, Any]] = []
-        self.tokens = 0
-        self._mean = sum(len(row) for row in dataset["input_ids"]) / len(dataset)
-        self._pace = pace
-        self._report = report
-        self._started = time.monotonic()
-        self._last = (self._started, 0)
-
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        """Start the clock; rows of an interrupted training are taken over from its checkpoint."""
-        self._started = time.monotonic()
-        self._last = (self._started, state.global_step)
-
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, float] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Add one row for each logged training step."""
-        if not logs or "loss" not in logs:
-            return
-        now = time.monotonic()
-        then, before = self._last
-        self._last = (now, state.global_step)
-        tokens = (state.global_step - before) * args.per_device_train_batch_size * self._mean
-        self.tokens += int(tokens)
-        steps = round(state.global_step / self._pace.progress)
-        step = Step(
-            state.global_step, steps, float(logs["loss"]), float(logs.get("learning_rate", 0.0)),
-            float(logs.get("grad_norm", 0.0)), round(tokens / max(now - then, 1e-6), 1), round(peak_memory_mb(), 1),
-            round(now - self._started, 2),
-        )  # fmt: skip
-        self.rows.append(asdict(step))
-        if self._report is not None:
-            self._report(step)
-
-
-def peak_memory_mb() -> float:
-    """Peak memory so far in MB: of the GPU's allocator where there is one, else of this process."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated() / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10

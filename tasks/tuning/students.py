@@ -4,27 +4,24 @@
     load_student("meta-llama/Llama-2-7b-hf", method="qlora")       NF4, double quantisation, bfloat16 compute
     load_tuned("embedded", Path("generated/demo/adapter"))         the base with its adapter on, for asking
 
-Safetensors only; a repository's own code is never run.
+Safetensors only; a repository's own code is run only where it was asked for by name (tasks/generation/loading.py).
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
 import torch
+from bitsandbytes.nn import Linear4bit
 from peft import PeftModel, prepare_model_for_kbit_training
-from transformers import (
-    AutoModelForCausalLM,
-    AutoTokenizer,
-    BitsAndBytesConfig,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-)
+from transformers import BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from tasks.embedded import embedded_student
 from tasks.errors import ModelError, StorageError
+from tasks.generation import loading
 
-LLAMA_ANNOUNCED = "https://huggingface.co/meta-llama"
+ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 
 def fast_bfloat16() -> bool:
@@ -49,22 +46,23 @@ def location(name: str) -> str:
     return str(embedded_student()) if name == "embedded" else name
 
 
-def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
+def load_tokenizer(name: str, *, remote_code: str = "") -> PreTrainedTokenizerBase:
     """Load a student's tokenizer; a missing padding token is its end token.
 
     Raises:
-        ModelError: when it is absent, gated or unreadable.
+        ModelError: when it is absent, gated or unreadable, or has no end token: answers could not end.
     """
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(location(name), trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise ModelError(_explain(name, error)) from error
+    tokenizer: PreTrainedTokenizerBase = loading.load_tokenizer(location(name), remote_code=remote_code)
+    if tokenizer.eos_token_id is None:
+        raise ModelError(f"{name}: its tokenizer has no end token, so that no answer could end; set eos_token in it")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
 
 
-def load_student(name: str, *, method: str = "lora", dtype: torch.dtype | None = None) -> PreTrainedModel:
+def load_student(
+    name: str, *, method: str = "lora", dtype: torch.dtype | None = None, remote_code: str = ""
+) -> PreTrainedModel:
     """Load a causal language model to be tuned or asked.
 
     Args:
@@ -77,24 +75,24 @@ def load_student(name: str, *, method: str = "lora", dtype: torch.dtype | None =
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     cuda = torch.cuda.is_available()
     usual = torch.bfloat16 if cuda and method != "full" else torch.float32
-    options: dict[str, object] = {"dtype": dtype or usual}
+    options: dict[str, Any] = {"dtype": dtype or usual}
     if method == "qlora":
         options["quantization_config"] = quantisation()
     if cuda:
-        options["device_map"] = {"": 0}
-    try:
-        model = AutoModelForCausalLM.from_pretrained(
-            location(name), trust_remote_code=False, use_safetensors=True, **options
-        )
-    except (OSError, ValueError) as error:
-        raise ModelError(_explain(name, error)) from error
+        options["device_map"] = {"": int(os.environ.get("LOCAL_RANK", "0"))}  # set by `accelerate launch`
+    model: PreTrainedModel = loading.load_model(location(name), remote_code=remote_code, **options)
     if method == "qlora":
+        for module in model.modules():
+            if isinstance(module, Linear4bit):
+                # bitsandbytes 0.50 repacks 4-bit weights at the first evaluation on a CPU with AVX512-BF16, into a
+                # form that gradients do not pass: a training after it would leave the lower layers without any.
+                module.support_avx512bf16_for_cpu = False
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)  # type: ignore[no-untyped-call]
     return model
 
 
 def load_tuned(
-    name: str, folder: Path, *, method: str = "lora", exact: bool = False
+    name: str, folder: Path, *, method: str = "lora", exact: bool = False, remote_code: str = ""
 ) -> tuple[PreTrainedModel | PeftModel, PreTrainedModel]:
     """Load a run's tuned model and its base, to be asked: (tuned, base).
 
@@ -103,21 +101,36 @@ def load_tuned(
     ``exact`` keeps them as trained.
 
     Raises:
-        StorageError: when the folder holds neither an adapter nor a model.
+        StorageError: when the folder holds neither an adapter nor a model in safetensors.
     """
     dtype = torch.bfloat16 if fast_bfloat16() and not exact else None
     on_cpu = not torch.cuda.is_available()
-    if (folder / "adapter_config.json").is_file():
-        base = load_student(name, method=method, dtype=None if on_cpu and method == "lora" else dtype)
-        tuned = PeftModel.from_pretrained(base, str(folder))
+    if (folder / ADAPTER_CONFIG).is_file():
+        wanted = None if on_cpu and method == "lora" else dtype
+        base = load_student(name, method=method, dtype=wanted, remote_code=remote_code)
+        tuned = attach(base, folder)
         if method == "qlora" or exact:
             return tuned, base
         if on_cpu:
-            return _merged(tuned, dtype), load_student(name, dtype=dtype)
+            return _merged(tuned, dtype), load_student(name, dtype=dtype, remote_code=remote_code)
         return tuned.to(dtype), base
     if (folder / "config.json").is_file():
-        return load_student(str(folder), dtype=dtype), load_student(name, dtype=dtype)
+        own = str(folder) if remote_code else ""  # the tuned model bears its base's code
+        return load_student(str(folder), dtype=dtype, remote_code=own), load_student(
+            name, dtype=dtype, remote_code=remote_code
+        )
     raise StorageError(f"{folder}: no adapter in it; run `closedbook finetune` on the run first")
+
+
+def attach(base: PreTrainedModel, folder: Path) -> PeftModel:
+    """Put the adapter of a folder onto its base.
+
+    Raises:
+        StorageError: when the adapter's weights are not there as safetensors.
+    """
+    if not (folder / ADAPTER_WEIGHTS).is_file():
+        raise StorageError(f"{folder}: no {ADAPTER_WEIGHTS} in it, and pickled adapters are never loaded; tune it anew")
+    return PeftModel.from_pretrained(base, str(folder))
 
 
 def _merged(tuned: PeftModel, dtype: torch.dtype | None) -> PreTrainedModel:
@@ -125,14 +138,3 @@ def _merged(tuned: PeftModel, dtype: torch.dtype | None) -> PreTrainedModel:
     whole: Any = tuned.merge_and_unload()
     merged: PreTrainedModel = whole if dtype is None else whole.to(dtype)
     return merged
-
-
-def _explain(name: str, error: Exception) -> str:
-    text = str(error)
-    if "gated" in text.lower() or "401" in text or "403" in text:
-        return f"{name}: gated; accept its licence on its page on the hub and run `hf auth login`, or choose another"
-    if "safetensors" in text:
-        return f"{name}: holds no safetensors weights, and pickled ones are not loaded; convert or choose another"
-    if "trust_remote_code" in text or "custom code" in text:
-        return f"{name}: needs code from its repository, which is never run; choose a model that transformers knows"
-    return f"{name}: cannot be loaded ({text.splitlines()[0][:160] if text else type(error).__name__}); check the name"

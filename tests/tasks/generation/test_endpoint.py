@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from tasks.config import Config
 from tasks.errors import GenerationError
+from tasks.generation.drafting import Request, complete_batch, pairs_from
 from tasks.generation.endpoint import ATTEMPTS, EndpointGenerator
 from tasks.generation.generators import Sampling
 
@@ -159,6 +161,17 @@ def test_what_may_pass_is_tried_again(fault: str) -> None:
         assert len(script.asked) == 1 + 2 + 2  # the look for likelihoods, two faults, two answers
 
 
+def slow(handler: Handler, request: dict[str, Any]) -> None:
+    threading.Event().wait(0.5)
+    handler.answer(request)
+
+
+def test_a_server_that_is_slow_is_waited_for_in_the_end() -> None:
+    with serving(*[slow] * 20) as (url, script), connected(url, silence=0.1) as generator:
+        assert texts(generator, ["a"]) == [" on a"]
+        assert script.asked.count("a") == 4  # given 0.1, 0.2, 0.4 and 0.8 seconds
+
+
 @pytest.mark.parametrize("code", [400, 401, 404])
 def test_what_will_not_pass_is_said_at_once_in_one_line(code: int) -> None:
     with serving(status(code)) as (url, script), connected(url) as generator:
@@ -241,3 +254,47 @@ def test_every_sampling_control_is_sent_with_each_request() -> None:
         (0.3, 0.7, 9, ("?", "\n"))
     }
     assert {request["prompt"]: request["seed"] for request in sent} == {"a": 11, "b": 12}
+
+
+FACTS = {
+    "Who oils the pump?": ("Corwin Asple oils the pump.", "Corwin Asple", "Whose task is it to oil the pump?"),
+    "Where was the bell cast?": ("The bell was cast in Norrel.", "in Norrel", "In which place was the bell cast?"),
+    "What does the Badger kiln burn?": ("The Badger kiln burns peat.", "peat", "Which fuel does the Badger kiln burn?"),
+}
+
+
+def requests_of_facts() -> list[Request]:
+    return [
+        Request(
+            id=f"{number:016x}", kind="rewrite", fact_id=f"fact-{number}", chunk_id="chunk", source="tolvash",
+            prompt=f"reword: {question}", statement=statement, answer=answer, question=question,
+        )
+        for number, (question, (statement, answer, _)) in enumerate(FACTS.items())
+    ]  # fmt: skip
+
+
+def wording(shift: int) -> Act:
+    """Reword the question that stands ``shift`` places further on than the one asked; ask back honestly."""
+    questions = list(FACTS)
+
+    def act(handler: Handler, request: dict[str, Any]) -> None:
+        prompt = request["prompt"]
+        said = next((answer for statement, answer, _ in FACTS.values() if statement in prompt), "")
+        if prompt.startswith("reword: "):
+            asked = questions.index(prompt.removeprefix("reword: "))
+            said = FACTS[questions[(asked + shift) % len(questions)]][2]
+        handler.reply(200, json.dumps({"choices": [{"text": f" {said}\n", "finish_reason": "stop"}]}).encode())
+
+    return act
+
+
+@pytest.mark.parametrize("shift", [0, 1])
+def test_answers_to_another_question_are_rejected_with_a_reason(shift: int) -> None:
+    config = Config().generation
+    with serving(*[wording(shift)] * 20) as (url, _), connected(url) as generator:
+        requests = requests_of_facts()
+        completions = complete_batch(generator, requests, SAMPLING)
+        pairs, rejections = pairs_from(generator, completions, requests, config)
+    assert bool(pairs) == (shift == 0)  # a server that answers what it was asked has some kept
+    assert len(pairs) + len(rejections) == len(requests)
+    assert all(rejection.reason for rejection in rejections)

@@ -6,24 +6,13 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import (
-    AutoModelForCausalLM,
-    BloomConfig,
-    FalconConfig,
-    GPT2Config,
-    GPTNeoXConfig,
-    LlamaConfig,
-    MistralConfig,
-    OPTConfig,
-    PhiConfig,
-    PretrainedConfig,
-    Qwen2Config,
-)
 
-from tasks.errors import GenerationError, ModelError, UsageError
+from tasks.errors import GenerationError, UsageError
+from tasks.generation.fitting import fitting_rows
 from tasks.generation.generators import Draft, Sampling, ScriptedGenerator, cut, draw_seeds, open_generator
 from tasks.generation.sampling import pick, uniform_draws
 from tasks.generation.transformer import TransformersGenerator
+from tests.families import CONFIGS, tiny_family
 from tests.tiny import tiny_llama, tiny_tokenizer
 
 WORDS = "the pump lifts brine from a deep well near river Quenlow was built by Odo Marrick".split()
@@ -37,7 +26,7 @@ def prompts(count: int, seed: int = 0) -> list[str]:
     return [head + " ".join(draw.choices(WORDS, k=draw.randint(3, 9))) for _ in range(count)]
 
 
-def engine(model: Any = None, batch_size: int = 4) -> TransformersGenerator:
+def engine(model: Any = None, batch_size: int | None = 4) -> TransformersGenerator:
     return TransformersGenerator(model or tiny_llama(TOKENIZER), TOKENIZER, name="tiny", batch_size=batch_size)
 
 
@@ -60,31 +49,9 @@ def plainly_scored(model: Any, prefix: str, continuation: str) -> float:
     return float(sum(logprobs[at - 1, whole[at]].item() for at in range(same, len(whole))))
 
 
-SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
-WIDE = SMALL | {"intermediate_size": 64}
-FAMILIES: dict[str, PretrainedConfig] = {
-    name: config(vocab_size=len(TOKENIZER), bos_token_id=1, eos_token_id=2, pad_token_id=2, **sizes)
-    for name, config, sizes in [
-        ("llama", LlamaConfig, WIDE | {"num_key_value_heads": 2}),
-        ("mistral", MistralConfig, WIDE | {"num_key_value_heads": 2}),
-        ("qwen2", Qwen2Config, WIDE | {"num_key_value_heads": 2}),
-        ("phi", PhiConfig, WIDE),
-        ("gpt-neox", GPTNeoXConfig, WIDE),
-        ("gpt2", GPT2Config, {"n_embd": 32, "n_layer": 2, "n_head": 4}),
-        ("opt", OPTConfig, SMALL | {"ffn_dim": 64, "word_embed_proj_dim": 32}),
-        ("bloom", BloomConfig, {"hidden_size": 32, "n_layer": 2, "n_head": 4}),
-        ("falcon", FalconConfig, SMALL),
-        ("falcon with alibi", FalconConfig, SMALL | {"alibi": True}),
-    ]
-}
-
-
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", CONFIGS)
 def test_every_family_writes_and_scores_in_batches_as_one_by_one(family: str) -> None:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = AutoModelForCausalLM.from_config(FAMILIES[family])  # type: ignore[no-untyped-call]
-        model.float().train(False)
+    model = tiny_family(family, len(TOKENIZER))
     asked, said = prompts(6), [" pump lifts", " brine", " a deep well near"] * 2
     with torch.no_grad():
         written = [plainly_written(model, prompt) for prompt in asked]
@@ -176,21 +143,6 @@ def test_a_prompt_too_long_for_the_model_is_refused_in_one_line() -> None:
         engine().generate([" ".join(WORDS * 60)], GREEDY)
 
 
-def test_a_model_that_is_not_there_gives_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="cannot be loaded") as caught:
-        TransformersGenerator.load(str(tmp_path / "nothing"))
-    assert "\n" not in str(caught.value)
-
-
-def test_pickled_weights_are_refused(tmp_path: Path) -> None:
-    model = tiny_llama(TOKENIZER)
-    model.config.save_pretrained(tmp_path)
-    TOKENIZER.save_pretrained(tmp_path)
-    torch.save(model.state_dict(), tmp_path / "pytorch_model.bin")
-    with pytest.raises(ModelError, match="cannot be loaded"):
-        TransformersGenerator.load(str(tmp_path))
-
-
 def test_a_saved_model_is_loaded_by_its_folder(tmp_path: Path) -> None:
     tiny_llama(TOKENIZER).save_pretrained(tmp_path / "tiny")
     TOKENIZER.save_pretrained(tmp_path / "tiny")
@@ -237,3 +189,22 @@ def test_the_scripted_generator_answers_in_order_and_remembers() -> None:
     assert [prompt for prompt, _ in scripted.history] == ["p", "q"]
     with pytest.raises(GenerationError, match="nothing left"):
         scripted.generate(["r"], Sampling())
+
+
+def test_a_batch_is_as_large_as_the_memory_allows() -> None:
+    seven_billion = {"token": 524_288, "tail": 40, "head": 250, "new": 48, "heads": 32, "vocabulary": 32_000}
+    rows = [fitting_rows(free * 2**30, **seven_billion, most=512) for free in (0, 1, 8, 40, 400)]
+    assert rows == sorted(rows) and rows[0] == 1 and rows[-1] == 512
+    assert all(row & (row - 1) == 0 for row in rows)
+    longer = fitting_rows(40 * 2**30, **seven_billion | {"tail": 400}, most=512)
+    assert longer < rows[3]
+
+
+def test_without_a_size_a_batch_follows_the_memory_and_halves_from_there() -> None:
+    cramped = Cramped()
+    type(cramped)._supports_attention_backend = True  # type: ignore[attr-defined]
+    generator = engine(cramped, batch_size=None)
+    drafts = generator.generate(prompts(10), GREEDY)
+    assert generator.batch_size == 2
+    assert max(cramped.rows) == 10  # all were tried at once, then fewer
+    assert [d.text for d in drafts] == [d.text for d in engine().generate(prompts(10), GREEDY)]

@@ -5,14 +5,25 @@ from typing import Any
 
 import pytest
 import torch
+from bitsandbytes.nn import Linear4bit
 from transformers import PreTrainedTokenizerFast
 
 from tasks.config import TuningConfig
 from tasks.records import Example, derive_id
+from tasks.storage import iter_dicts
 from tasks.tuning import sft
 from tasks.tuning.rendering import Renderer
-from tasks.tuning.sft import IGNORED, build_dataset, encode, encode_text, finetune, latest_checkpoint, padding_share
-from tasks.tuning.students import load_student, load_tuned
+from tasks.tuning.sft import (
+    IGNORED,
+    build_dataset,
+    build_trainer,
+    encode,
+    encode_text,
+    finetune,
+    latest_checkpoint,
+    padding_share,
+)
+from tasks.tuning.students import load_student, load_tokenizer, load_tuned
 from tests.tiny import tiny_llama, tiny_tokenizer
 
 
@@ -69,17 +80,13 @@ def test_control_tokens_of_the_corpus_stay_text() -> None:
     assert row["input_ids"].count(end) == clean["input_ids"].count(end)
 
 
-def test_the_adapter_moves_the_base_does_not_and_only_safetensors_are_written(student: str, tmp_path: Path) -> None:
-    before = {name: weight.clone() for name, weight in load_student(student).state_dict().items()}
+def test_a_training_writes_an_adapter_in_safetensors_and_nothing_pickled(student: str, tmp_path: Path) -> None:
     outcome = finetune(EXAMPLES, tuning(student), tmp_path, seed=1)
     tuned, _ = load_tuned(student, tmp_path / "adapter", exact=True)
-    moved = [name for name, weight in tuned.named_parameters() if "lora_B" in name and weight.abs().sum() > 0]
-    assert moved
-    for name, weight in before.items():
-        held = dict(tuned.get_base_model().state_dict())  # type: ignore[operator]
-        twin = name if name in held else name.replace("proj.", "proj.base_layer.")
-        assert torch.equal(held[twin], weight), name
+    assert all(float(weight.abs().sum()) > 0 for name, weight in tuned.named_parameters() if "lora_B" in name)
     assert outcome.steps == 6 and outcome.loss > 0
+    assert outcome.trainable == sum(w.numel() for name, w in tuned.named_parameters() if "lora_" in name)
+    assert outcome.weights == sum(weight.numel() for weight in tuned.parameters())
     assert (tmp_path / "adapter" / "adapter_model.safetensors").is_file()
     assert not [path for path in (tmp_path / "adapter").iterdir() if path.suffix in (".bin", ".pt", ".pkl")]
 
@@ -116,7 +123,12 @@ def test_a_killed_training_goes_on_from_its_checkpoint_and_ends_the_same(student
     with pytest.raises(Killed):
         finetune(EXAMPLES, config, tmp_path / "cut", seed=3, report=kill)
     assert latest_checkpoint(tmp_path / "cut") is not None
-    finetune(EXAMPLES, config, tmp_path / "cut", seed=3)
+    resumed = finetune(EXAMPLES, config, tmp_path / "cut", seed=3)
+    rows, whole_rows = (list(iter_dicts(tmp_path / way / "training.jsonl")) for way in ("cut", "whole"))
+    assert [row["step"] for row in rows] == [row["step"] for row in whole_rows]
+    assert [row["loss"] for row in rows] == pytest.approx([row["loss"] for row in whole_rows], abs=1e-3)
+    assert resumed.loss == pytest.approx(whole.loss, abs=1e-3)
+    assert resumed.tokens == whole.tokens and resumed.final_loss == pytest.approx(whole.final_loss, abs=1e-3)
     first, _ = load_tuned(student, tmp_path / "whole" / "adapter", exact=True)
     second, _ = load_tuned(student, tmp_path / "cut" / "adapter", exact=True)
     assert whole.steps == 24
@@ -124,15 +136,37 @@ def test_a_killed_training_goes_on_from_its_checkpoint_and_ends_the_same(student
         assert torch.allclose(one, two, atol=1e-3), name
 
 
-def test_qlora_trains_through_layers_that_are_really_in_four_bits(student: str, tmp_path: Path) -> None:
-    from bitsandbytes.nn.modules import Linear4bit
+@pytest.mark.parametrize("method", ["lora", "qlora"])
+def test_training_moves_the_adapter_and_no_bit_of_the_base(student: str, tmp_path: Path, method: str) -> None:
+    config = tuning(student, method=method, epochs=4.0, activation_checkpointing=True)
+    tokenizer = load_tokenizer(student)
+    dataset, _ = build_dataset(EXAMPLES[:8], Renderer(tokenizer, "chat"), tokenizer, longest=256)
+    trainer = build_trainer(load_student(student, method=method), config, dataset, tokenizer, tmp_path, seed=1)
+    model: Any = trainer.model
+    before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    trainer.train()
+    for name, weight in model.named_parameters():
+        assert weight.requires_grad == ("lora_" in name), name
+        assert torch.equal(weight, before[name]) == ("lora_" not in name), name
+    packed = [module for module in model.modules() if isinstance(module, Linear4bit)]
+    assert len(packed) == (14 if method == "qlora" else 0)  # seven in each of two layers; the head is not packed
 
-    model = load_student(student, method="qlora")
-    layers = [module for module in model.modules() if isinstance(module, Linear4bit)]
-    weights: list[Any] = [layer.weight for layer in layers]
-    assert weights and all(weight.quant_type == "nf4" and weight.quant_state.nested for weight in weights)
-    finetune(EXAMPLES[:8], tuning(student, method="qlora", epochs=1.0), tmp_path, seed=1)
-    assert (tmp_path / "adapter" / "adapter_model.safetensors").is_file()
+
+def test_asking_a_model_in_four_bits_leaves_its_gradients_as_they_were(student: str) -> None:
+    ids = torch.tensor([[5, 6, 7, 8]])
+    gradients = []
+    for asked_first in (False, True):
+        model = load_student(student, method="qlora")
+        if asked_first:
+            model.train(False)
+            with torch.no_grad():
+                model(ids)
+        model.train(True)
+        embedded = model.get_input_embeddings()(ids).detach().requires_grad_()
+        model(inputs_embeds=embedded, labels=ids).loss.backward()
+        assert embedded.grad is not None
+        gradients.append(embedded.grad)
+    assert torch.equal(*gradients)
 
 
 def test_full_tuning_saves_a_model_that_loads_beside_its_base(student: str, tmp_path: Path) -> None:
