@@ -563,16 +563,13 @@ def gutenberg(number: int, out: Path | None, mirror: str | None, sha256: str | N
 
 
 @closedbook.command(short_help="Serve the deployments and their schedules.")
-@click.option(
-    "--nightly", type=click.Path(path_type=Path), metavar="CORPUS", help="Run this corpus by itself, once a day."
-)
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="Folder of the nightly run. [default: generated/CORPUS-PRESET]"
-)
-@click.option("--cron", default="0 2 * * *", show_default=True, help="When the nightly run starts.")
+@click.option("--nightly", type=click.Path(path_type=Path), metavar="CORPUS", help="Run this corpus once a day.")
+@click.option("--out", type=click.Path(path_type=Path), help="Its run. [default: generated/CORPUS-PRESET]")
+@click.option("--cron", default="0 2 * * *", show_default=True, help="When it starts.")
 @click.option("--timezone", default="UTC", show_default=True, metavar="ZONE", help="… by the clock of this zone.")
-@steering_options
-@click.option("--pool", metavar="NAME", help="Register for the workers of this pool, instead of serving from here.")
+@click.option("--preset", default="quick", show_default=True, metavar="quick|full", help="Its preset.")
+@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Change one value of it.")
+@click.option("--pool", metavar="NAME", help="Register for workers of this pool; serve nothing.")
 @debug_option
 def serve(
     nightly: Path | None,
@@ -580,27 +577,22 @@ def serve(
     cron: str,
     timezone: str,
     preset: str,
-    generator: str | None,
-    student: str | None,
     settings: tuple[str, ...],
-    extra: tuple[str, ...],
     pool: str | None,
 ) -> None:
-    """Register the deployments and the nightly run with a running Prefect server, and serve them.
+    """Register the deployments and a nightly run with the server in $PREFECT_API_URL, and serve them.
 
     \b
-    Example: export PREFECT_API_URL=http://127.0.0.1:4200/api
-             closedbook serve --nightly /data/texts --out /data/runs/nightly --timezone Europe/Berlin
+    Example: closedbook serve --nightly /data/texts --timezone Europe/Berlin
     """
     from flows.engine import set_environment
 
-    config = configuration(preset, generator, student, settings, extra)
+    config = configuration(preset, None, None, settings, ())
     set_environment(serving=True)
     from flows.deployments import Nightly, serve_all
 
-    serve_all(
-        Nightly(nightly, out or default_run(nightly, preset), config, cron, timezone) if nightly else None, pool=pool
-    )
+    planned = Nightly(nightly, out or default_run(nightly, preset), config, cron, timezone) if nightly else None
+    serve_all(planned, pool=pool)
 
 
 if __name__ == "__main__":

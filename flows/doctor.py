@@ -29,6 +29,8 @@ CACHE_GB, RUN_GB = 1.5, 0.5
 """The models as fetched and as converted are 0.7 GB, a wheel on its way as much again; a run with checkpoints 0.3."""
 BROKEN_FASTAPI = Version("0.141")
 """Prefect 3.8.8's server dies on fastapi from here on (constraints.txt)."""
+IDLE_SQLALCHEMY = Version("2.1")
+"""… and its scheduler plans no run on SQLAlchemy from here on (constraints.txt)."""
 GB = 1e9
 
 
@@ -99,6 +101,9 @@ def packages() -> Iterator[Finding]:
     elif Version(version("fastapi")) >= BROKEN_FASTAPI:
         newer = f"fastapi {version('fastapi')}, on which Prefect {version('prefect')} does not start"
         yield Finding("packages", "missing", newer, "pip install fastapi==0.140.0")
+    elif Version(version("sqlalchemy")) >= IDLE_SQLALCHEMY:
+        newer = f"sqlalchemy {version('sqlalchemy')}, on which Prefect {version('prefect')} runs nothing by schedule"
+        yield Finding("packages", "advice", newer, "pip install sqlalchemy==2.0.58")
     else:
         yield Finding("packages", "ok", f"all {len(needed)} are installed")
 

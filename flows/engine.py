@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 CACHE = "CLOSEDBOOK_CACHE"
 LEAST_SPACE = 4_000_000  # bytes; the empty database takes 2 MB, and a page more than is free cannot be told apart
-START_SECONDS = 120  # a first start on a loaded machine creates the database
+START_SECONDS = 300  # a first start creates the database, which takes minutes on a machine with ten times its load
 
 # Set while the server is this command's own: nothing else runs on it.
 PRIVATE = "CLOSEDBOOK_PRIVATE_SERVER"
