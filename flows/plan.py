@@ -140,22 +140,22 @@ class Planning:
         requests = self._requests()
         examples = read_records(self.run / "train.jsonl", Example)
         probes = read_records(self.run / "probes.jsonl", Probe)
-        drafting, written = self._draft(requests)
-        steps, tuning = self._tune(examples)
+        drafted, made, written = self._draft(requests)
+        steps, tuned = self._tune(examples)
         return Estimate(
             words=sum(len(document.text.split()) for document in read_records(self.run / "documents.jsonl", Document)),
             facts=len(read_records(self.run / "facts.jsonl", Fact)),
-            calls=len(requests),
-            prompt_tokens=count_tokens([request.prompt for request in requests], self.config),
+            calls=made,
+            prompt_tokens=count_tokens([request.prompt for request in requests[:made]], self.config),
             written_tokens=written,
             examples=len(examples),
             steps=steps,
             probes=len(probes),
             stages=(
                 Stage("read", reading, NOW),
-                self.speeds.stage("generate", drafting),
+                self.speeds.stage("generate", drafted),
                 Stage("curate", curating, NOW),
-                self.speeds.stage("finetune", tuning),
+                self.speeds.stage("finetune", tuned),
                 self.speeds.stage("probe", self._probe(probes)),
             ),
             memory_mb=self.speeds.memory_mb or None,
@@ -174,11 +174,11 @@ class Planning:
         chunks = read_records(self.run / "chunks.jsonl", Chunk)
         return requests_for(facts, pairs, chunks, self.config.generation, round=0)
 
-    def _draft(self, requests: Sequence[Request]) -> tuple[float | None, int]:
-        """Seconds of drafting, and tokens written: of a part that was tried, else at most."""
-        wanted, written = self.config.generation, len(requests) * self.config.generation.max_tokens
+    def _draft(self, requests: Sequence[Request]) -> tuple[float | None, int, int]:
+        """Seconds of drafting, calls within the budget, and tokens written: by a part that was tried, else at most."""
+        wanted = self.config.generation
         if not requests:
-            return 0.0, 0
+            return 0.0, 0, 0
         sample = requests[:: math.ceil(len(requests) / REQUESTS)]
         tokens: list[int] = []
 
@@ -192,8 +192,12 @@ class Planning:
 
         tried = measure if is_here(wanted.generator) else None
         unit = self.speeds.of("generate", drafting(self.config), tried)
-        written = round(tokens[0] / len(sample) * len(requests)) if tokens else written
-        return None if unit is None else min(unit * len(requests), 60 * wanted.budget_minutes), written
+        budget = 60 * wanted.budget_minutes
+        # A batch that is begun within the budget is finished.
+        whole = len(requests) if unit is None else math.ceil(budget / unit / wanted.batch_size) * wanted.batch_size
+        made = min(len(requests), whole)
+        written = round(made * (tokens[0] / len(sample) if tokens else wanted.max_tokens))
+        return None if unit is None else unit * made, made, written
 
     def _tune(self, examples: Sequence[Example]) -> tuple[int | None, float | None]:
         """Steps and seconds of tuning: preparing it, the steps, and settling the threshold."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.models import short
 from flows.pace import Speed, note_speed
 from flows.plan import BEFORE, NOW, UNKNOWN, plan
 from tasks.config import Config
@@ -65,6 +66,15 @@ def test_what_is_not_here_is_said_to_be_unknown(corpus: Path, speeds: None) -> N
     }  # fmt: skip
     assert found.minutes is None and found.memory_mb is None and found.steps is None
     assert found.calls and found.examples
+
+
+def test_a_budget_ends_the_calls_after_the_batch_that_it_ends_in(model: Path, corpus: Path, speeds: None) -> None:
+    settings = {"generation.generator": str(model), "tuning.student": "nobody/nothing", "generation.batch_size": 2}
+    note_speed(f"generating {short(str(model))} 2", Speed(20.0))
+    free, bound = (plan(corpus, built(**settings, **{"generation.budget_minutes": n})) for n in (60.0, 1.0))
+    assert free.calls > 4 == bound.calls  # the third call ends the minute, the fourth its batch
+    assert bound.prompt_tokens < free.prompt_tokens
+    assert next(stage.seconds for stage in bound.stages if stage.name == "generate") == 80
 
 
 def test_earlier_runs_are_remembered(corpus: Path, speeds: None) -> None:
