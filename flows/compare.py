@@ -27,7 +27,7 @@ from flows.limits import device
 from flows.models import check_needs
 from flows.probe import probe, put
 from flows.run_folder import CONFIG, STAGES, begin, held, measured, read_setup
-from flows.self_instruct import publish
+from flows.self_instruct import conclude
 from flows.students import open_student
 from tasks.config import Config
 from tasks.errors import ClosedbookError, UnusableResult, UsageError
@@ -200,7 +200,7 @@ def study(dataset: Path, run: Path, config: Config, asked: Sequence[Probe]) -> N
             probe(run, config)
             with device(config.tuning.student):
                 weigh(run, config)
-            publish(run)
+            conclude(run)
         answer(run, config, asked)
 
 

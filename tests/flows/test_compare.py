@@ -9,7 +9,7 @@ from flows.compare import compare, comparison_config, named, read_questions
 from tasks.config import Config
 from tasks.errors import ModelError, UnusableResult, UsageError
 from tests.families import write_family
-from tests.flows.test_chain import TEXT
+from tests.flows.conftest import TEXT
 
 SETTINGS = {
     "generation.generator": "none", "tuning.epochs": 0.2, "tuning.max_length": 500, "tuning.replay_share": 0.0,
