@@ -16,12 +16,12 @@ from datetime import timedelta
 from prefect.automations import Automation
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
+from prefect.client.schemas.objects import StateType
 from prefect.concurrency.sync import concurrency
 from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import EventTrigger, Posture
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import get_current_settings
-from prefect.states import StateType
 
 from flows.engine import PRIVATE
 
@@ -72,7 +72,7 @@ def dead_runs_crash() -> Automation:
         trigger=EventTrigger(
             after={beat},
             expect={beat, *(f"prefect.flow-run.{end}" for end in ENDS)},
-            match={"prefect.resource.id": "prefect.flow-run.*"},  # type: ignore[arg-type]
+            match={"prefect.resource.id": "prefect.flow-run.*"},
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,
             threshold=1,

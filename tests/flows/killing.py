@@ -76,7 +76,8 @@ def make(folder: Path, run: Path, config: Config = CONFIG) -> None:
 
 def script(run: Path) -> None:
     """Put the scripted generator in place of a model, and a note before each batch."""
-    real: Any = batches.complete_batch
+    module: Any = batches
+    real = module.complete_batch
     notes = os.open(run.with_suffix(".begun"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def noted(generator: Any, batch: Any, sampling: Any) -> Any:
@@ -84,9 +85,9 @@ def script(run: Path) -> None:
         return real(generator, batch, sampling)
 
     repeater = Repeater()
-    batches.opened = lambda name: repeater  # type: ignore[assignment]
-    batches.identity = lambda name: name  # type: ignore[assignment]
-    batches.complete_batch = noted
+    module.opened = lambda name: repeater
+    module.identity = lambda name: name
+    module.complete_batch = noted
 
 
 def child(folder: Path, run: Path) -> int:

@@ -12,7 +12,7 @@ from tasks.records import Example
 from tasks.storage import read_records, write_records
 from tests.tasks.reporting.test_audit import sound
 
-publishing = flow(publish_dataset, name="publishing")
+publishing = flow(name="publishing")(publish_dataset)
 
 
 @pytest.fixture
