@@ -123,7 +123,7 @@ def survival(drafts: Drafts, title: str) -> str:
     lines += ["| reason | drafts | examples (question, answer) |", "|---|---|---|"]
     kept = [f"{pair.question} {pair.answer}" for pair in drafts.pairs]
     for reason, said in [("*kept*", kept), *sorted(found.items(), key=lambda item: -len(item[1]))]:
-        shown = "<br>".join(text.replace("|", "/") for text in said[:EXAMPLES])
+        shown = "<br>".join(text.replace("|", "/") for text in said[: len(kept) if said is kept else EXAMPLES])
         lines.append(f"| {reason} | {len(said)} | {shown} |")
     return "\n".join(lines)
 

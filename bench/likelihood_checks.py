@@ -101,13 +101,20 @@ def _fluency(generator: Generator, drawn: Sequence[Case]) -> Iterator[Trial]:
 
 
 def _margin(generator: Generator, drawn: Sequence[Case]) -> Iterator[Trial]:
-    right, wrong = [], []
-    for case in drawn:
-        request = case.request
-        own, *others = _asked(generator, [(said, request.question) for said in (request.statement, *request.others)])
-        right.append(own - max(others))
-        wrong.append(others[0] - max(own, *others[1:]))
-    yield from _both("least_margin", right, wrong)
+    said = [(case.request.statement, *case.request.others) for case in drawn]
+    pairs = [(one, case.request.question) for case, all_said in zip(drawn, said, strict=True) for one in all_said]
+    yield from _against_rest("least_margin", _asked(generator, pairs), [len(one) for one in said])
+
+
+def _against_rest(check: str, scores: Sequence[float], sizes: Sequence[int]) -> Iterator[Trial]:
+    """Runs of scores, the right one first, each against the best of the rest; put wrong: the second in its place."""
+    right, wrong, start = [], [], 0
+    for size in sizes:
+        own, other, *more = scores[start : start + size]
+        right.append(own - max([other, *more]))
+        wrong.append(other - max([own, *more]))
+        start += size
+    yield from _both(check, right, wrong)
 
 
 def _answer(generator: Generator, drawn: Sequence[Case]) -> Iterator[Trial]:
@@ -133,15 +140,14 @@ def _drop(generator: Generator, drawn: Sequence[Case]) -> Iterator[Trial]:
 
 
 def _lead(generator: Generator, drawn: Sequence[Case]) -> Iterator[Trial]:
-    right, wrong = [], []
-    for case in drawn:
-        request = case.request
-        rivals = [rival for rival in request.rivals if not _overlap(rival, request.answer)]
-        spans = (request.answer, *rivals)
-        own, *others = _answered(generator, [(request.statement, request.question, span) for span in spans])
-        right.append(own - max(others))
-        wrong.append(others[0] - max(own, *others[1:]))
-    yield from _both("least_lead", right, wrong)
+    spans = [
+        (c.request.answer, *(rival for rival in c.request.rivals if not _overlap(rival, c.request.answer)))
+        for c in drawn
+    ]
+    triples = [
+        (c.request.statement, c.request.question, span) for c, given in zip(drawn, spans, strict=True) for span in given
+    ]
+    yield from _against_rest("least_lead", _answered(generator, triples), [len(given) for given in spans])
 
 
 def _gain(generator: Generator, drawn: Sequence[Case]) -> Iterator[Trial]:
