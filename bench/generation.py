@@ -157,7 +157,7 @@ PARTS: dict[str, tuple[str, Callable[[Config], str]]] = {
 def main() -> None:
     """Measure the parts asked for, and put the file together from these and those measured before."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--only", nargs="*", choices=PARTS, default=list(PARTS), help="none: put the file together")
     parser.add_argument("--work", type=Path, default=Path("generated/bench-generation"), help="where parts are kept")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()

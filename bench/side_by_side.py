@@ -99,7 +99,7 @@ Figures = dict[str, float]
 
 def figures(verdict: Verdict, seconds: float, cpu: float, tokens: int) -> Figures:
     """Put what the checker counted into the rates of the table."""
-    minutes, pairs = seconds / 60, max(verdict.pairs, 1)
+    minutes, pairs = seconds / 60, verdict.pairs or float("nan")
     return {
         "pairs kept": verdict.pairs,
         "generated tokens": tokens,
@@ -171,18 +171,23 @@ def main() -> None:
     parser.add_argument(
         "--tools", nargs="+", default=["kit", "closedbook-rules", "closedbook-quick", "closedbook-full"]
     )
+    parser.add_argument("--judge", action="store_true", help="run nothing, judge the outcomes that WORK holds")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
     options.work = options.work.resolve()
     options.work.mkdir(parents=True, exist_ok=True)
     source = options.work / "slice.txt"
     source.write_text(cut_slice(options.text.read_text(encoding="utf-8-sig")), encoding="utf-8")
-    outcomes = [measure(tool, seed, options, source) for tool in options.tools for seed in options.seeds]
+    wanted = [(tool, seed) for tool in options.tools for seed in options.seeds]
+    if options.judge:
+        wanted = [(tool, seed) for tool, seed in wanted if (options.work / f"{tool}-{seed}.json").is_file()]
+    outcomes = [measure(tool, seed, options, source) for tool, seed in wanted]
     for one in outcomes:
         print(f"{one.tool} seed {one.seed}: kept {len(one.kept)} of {one.created} in {one.seconds:.0f} s {one.note}")
     shown = table(columns(source.read_text(encoding="utf-8"), outcomes))
     where = f"{os.cpu_count()} CPU cores, no GPU, {date.today():%B %Y}"
-    head = f"# Side by side\n\n`python -m bench.side_by_side`, seeds {options.seeds}; {where}.\n\n{shown}\n"
+    runs = ", ".join(f"{tool} {seed}" for tool, seed in wanted)
+    head = f"# Side by side\n\n`python -m bench.side_by_side`; tools and seeds: {runs}; {where}.\n\n{shown}\n"
     write_above_remarks(options.out, head)
     print(shown)
 
