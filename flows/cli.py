@@ -132,13 +132,10 @@ def steering_options(command: Command) -> Command:
             "--extra",
             metavar="FILE",
             multiple=True,
-            help="Examples to train on too, of any usual format; columns and a limit may follow: "
-            "faq.csv,question=ask,answer=say,most=500.",
+            help="Examples to train on too: FILE[,question=A,answer=B].",
         ),
-        click.option("--student", metavar="S", help="Model to tune: 'embedded', or a Hugging Face name or folder."),
-        click.option(
-            "--generator", metavar="G", help="'embedded', 'none', a Hugging Face name, a .gguf file, or a URL."
-        ),
+        click.option("--student", metavar="S", help="Model to tune: 'embedded', or a hub name or folder."),
+        click.option("--generator", metavar="G", help="'embedded', 'none', a hub name, a .gguf file or a URL."),
         click.option(
             "--preset",
             default="quick",
@@ -515,13 +512,11 @@ def gutenberg(number: int, out: Path | None, mirror: str | None, sha256: str | N
 @click.option(
     "--nightly", type=click.Path(path_type=Path), metavar="CORPUS", help="Run this corpus by itself, once a day."
 )
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="Folder of the nightly run. [default: generated/CORPUS-PRESET]"
-)
-@click.option("--cron", default="0 2 * * *", show_default=True, help="When the nightly run starts.")
-@click.option("--timezone", default="UTC", show_default=True, metavar="ZONE", help="… by the clock of this zone.")
+@click.option("--out", type=click.Path(path_type=Path), help="Its folder. [default: generated/CORPUS-PRESET]")
+@click.option("--cron", default="0 2 * * *", show_default=True, help="When it starts.")
+@click.option("--timezone", default="UTC", show_default=True, metavar="ZONE", help="By this zone's clock.")
 @steering_options
-@click.option("--pool", metavar="NAME", help="Register for the workers of this pool, instead of serving from here.")
+@click.option("--pool", metavar="NAME", help="Register for this pool's workers; serve nothing.")
 @debug_option
 def serve(
     nightly: Path | None,
@@ -535,11 +530,10 @@ def serve(
     extra: tuple[str, ...],
     pool: str | None,
 ) -> None:
-    """Register the deployments and the nightly run with a running Prefect server, and serve them.
+    """Register deployments and the nightly run at $PREFECT_API_URL, and serve them.
 
     \b
-    Example: export PREFECT_API_URL=http://127.0.0.1:4200/api
-             closedbook serve --nightly /data/texts --out /data/runs/nightly --timezone Europe/Berlin
+    Example: closedbook serve --nightly /data/texts --timezone Europe/Berlin
     """
     from flows.engine import set_environment
 
