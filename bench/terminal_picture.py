@@ -3,8 +3,8 @@
     script -f -T RUN.timing -c "closedbook run …" RUN.log        records what a command writes to a terminal, and when
 
 docs/images/terminal.svg is the summary of a run of the quick preset, and a chat with its model. The screen is shown as
-it stood after so many seconds, bars and colours included. Only the sequences that rich's live display writes are known
-here: colours, cursor up, erase line.
+it stood after so many seconds, bars and colours included. Only the sequences that rich's live display writes are
+known here: colours, cursor up, erase line.
 """
 
 import io

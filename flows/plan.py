@@ -36,8 +36,8 @@ from tasks.records import Chunk, Document, Example, Fact, Pair, Probe
 from tasks.storage import read_records
 
 BEFORE, NOW, UNKNOWN = "an earlier run", "measured now", "unknown until the first run"
-REQUESTS, PROBES = 32, 16
-"""How much of the work is done to measure its speed: some 15 s of each on 2 cores with the embedded model."""
+REQUESTS, PROBES = 16, 8
+"""How much of the work is done to measure its speed."""
 TOKENS_A_WORD = 1.4
 """Of English, for a model whose tokenizer is not here: 1.3 to 1.5 for Llama's and GPT's."""
 
@@ -212,7 +212,8 @@ class Planning:
 
         def measure() -> float:
             started = time.monotonic()
-            prepared = sft.prepare(examples, tuned, self.run, seed=self.config.seed, statements=statements)
+            bare = tuned.model_copy(update={"replay_share": 0.0})  # asking the general questions is counted below
+            prepared = sft.prepare(examples, bare, self.run, seed=self.config.seed, statements=statements)
             preparing.append(time.monotonic() - started)
             return speed.seconds_per_step(prepared.trainer, prepared.dataset, tuned.batch_size)
 
@@ -221,7 +222,8 @@ class Planning:
             return None, None
         steps = max(1, min(steps, int(60 * tuned.minutes / unit)))
         known = known_speed(f"preparing {named(self.config)}")
-        before = preparing[0] if preparing else known.seconds if known else 0.0
+        replay = (rows - len(statements) * tuned.statements - len(examples)) * (self._probing() or 0.0)
+        before = preparing[0] + replay if preparing else known.seconds if known else 0.0
         return steps, before + steps * unit + self._settle()
 
     def _settle(self) -> float:
