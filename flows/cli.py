@@ -483,6 +483,21 @@ def audit(run: Path) -> None:
     audit_run(run)
 
 
+@closedbook.command(short_help="Accept, edit and reject pairs and gold probes.")
+@run_argument
+@click.option("--port", default=8430, show_default=True, help="Where to listen; 0 takes a free one.")
+@debug_option
+def review(run: Path, port: int) -> None:
+    """Accept, edit and reject the pairs and gold probes of RUN, on a page of this machine.
+
+    \b
+    Example: closedbook review generated/heronsmere-works-quick
+    """
+    from flows.review import review as serve_page
+
+    serve_page(run, port=port, say=click.echo)
+
+
 @closedbook.group()
 def fetch() -> None:
     """Bring a text from a library."""
