@@ -132,13 +132,10 @@ def steering_options(command: Command) -> Command:
             "--extra",
             metavar="FILE",
             multiple=True,
-            help="Examples to train on too, of any usual format; columns and a limit may follow: "
-            "faq.csv,question=ask,answer=say,most=500.",
+            help="Examples to train on too: FILE[,question=A,answer=B].",
         ),
-        click.option("--student", metavar="S", help="Model to tune: 'embedded', or a Hugging Face name or folder."),
-        click.option(
-            "--generator", metavar="G", help="'embedded', 'none', a Hugging Face name, a .gguf file, or a URL."
-        ),
+        click.option("--student", metavar="S", help="Model to tune: 'embedded', or a hub name or folder."),
+        click.option("--generator", metavar="G", help="'embedded', 'none', a hub name, a .gguf file or a URL."),
         click.option(
             "--preset",
             default="quick",
@@ -211,7 +208,7 @@ def run(
     summarise(folder, as_json=as_json)
 
 
-@closedbook.command()
+@closedbook.command(short_help="Tune several students on one dataset.")
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.option("--students", required=True, metavar="A,B,C", help="Models to tune, each a name or folder.")
 @click.option("--questions", type=click.Path(path_type=Path), help="Asked of all: .jsonl probes, or a line each.")
@@ -229,7 +226,13 @@ def compare(
     settings: tuple[str, ...],
     out: Path | None,
 ) -> None:
-    """Tune several students on one dataset of CORPUS (texts, or a run that has one) and set them side by side."""
+    """Tune several students on one dataset and set them side by side.
+
+    CORPUS is a text, a folder of texts, or a run that has a dataset.
+
+    \b
+    Example: closedbook compare my/texts --students embedded,gpt2
+    """
     from flows.compare import check_comparison
 
     overrides = [*settings, *([f"generation.generator={json.dumps(generator)}"] if generator is not None else [])]
@@ -502,14 +505,18 @@ def export(run: Path, form: str, out: Path | None) -> None:
     click.echo(write(run, form, out))
 
 
-@closedbook.command(short_help="Check a run's dataset anew from its files.")
+@closedbook.command(short_help="Write student and adapter as one model.")
 @run_argument
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="New folder of the model.")
 @click.option("--probes", type=click.Path(path_type=Path), help="Questions to ask both. [default: RUN's own]")
 @click.option("--no-probe", is_flag=True, help="Write the model and ask nothing.")
 @debug_option
 def merge(run: Path, out: Path, probes: Path | None, no_probe: bool) -> None:
-    """Write RUN's student and adapter as one model in bfloat16; ask merged and unmerged the same probes."""
+    """Write RUN's student and adapter as one bfloat16 model; ask both the same probes.
+
+    \b
+    Example: closedbook merge generated/heronsmere-works-quick --out merged
+    """
     from flows.merge import merge, table
     from flows.run_folder import read_setup
     from flows.terminal import show_logs
@@ -520,7 +527,7 @@ def merge(run: Path, out: Path, probes: Path | None, no_probe: bool) -> None:
     click.echo("\n".join(table(found)) if found else out)
 
 
-@closedbook.command()
+@closedbook.command(short_help="Check a run's dataset anew from its files.")
 @run_argument
 @debug_option
 def audit(run: Path) -> None:
@@ -532,6 +539,21 @@ def audit(run: Path) -> None:
     from flows.audit import audit_run
 
     audit_run(run)
+
+
+@closedbook.command(short_help="Accept, edit and reject pairs and gold probes.")
+@run_argument
+@click.option("--port", default=8430, show_default=True, help="Where to listen; 0 takes a free one.")
+@debug_option
+def review(run: Path, port: int) -> None:
+    """Accept, edit and reject the pairs and gold probes of RUN, on a page of this machine.
+
+    \b
+    Example: closedbook review generated/heronsmere-works-quick
+    """
+    from flows.review import review as serve_page
+
+    serve_page(run, port=port, say=click.echo)
 
 
 @closedbook.group()

@@ -2,10 +2,14 @@
 
 candidates.jsonl  ->  pairs.jsonl train.jsonl valid.jsonl, and every loss in rejected.jsonl by its reason
 imported files    ->  imported.jsonl (which example came from which row), and their examples in train.jsonl
+
+A reviewer's decisions (``reviews.jsonl``) come before every filter; ``reviewed.json`` names those that are in.
 """
 
+import json
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from prefect import flow, task
@@ -14,21 +18,29 @@ from flows.artifacts import show
 from flows.run_folder import account, measured, read_setup
 from flows.terminal import wait
 from tasks.config import Config
-from tasks.curation.dedup import drop_duplicates
+from tasks.curation.decisions import Decisions, read_decisions, reviews_hash
 from tasks.curation.examples import to_examples
 from tasks.curation.extra import IMPORTED, take_imports
-from tasks.curation.filters import filter_pairs
 from tasks.curation.inventing import Side
 from tasks.curation.refusal_draw import make_refusals, outside_questions
 from tasks.curation.refusals import Entity, RefusalMaker
+from tasks.curation.reviews import (
+    Reviewed,
+    decisions_on,
+    drop_other_duplicates,
+    filter_reviewed,
+    only_safe,
+    review_pairs,
+)
 from tasks.curation.splits import assign_splits, check_splits
 from tasks.errors import UnusableResult
 from tasks.probing.general import general_probes
 from tasks.probing.probes import leaks, load_probes
 from tasks.records import Document, Example, Fact, Pair, Probe, Rejection, Tally
-from tasks.storage import read_records, write_records
+from tasks.storage import read_records, write_json, write_records
 
 logger = logging.getLogger(__name__)
+REVIEWED = "reviewed.json"
 
 
 @flow(name="curate", flow_run_name="curate {run.name}")
@@ -40,13 +52,22 @@ def curate(run: Path, config: Config | None = None) -> Path:
         config: what steers it; left out, what the run was begun with.
     """
     config = config or read_setup(run).config
+    seen = reviews_hash(run)
     size = (run / "candidates.jsonl").stat().st_size if (run / "candidates.jsonl").is_file() else 0
     with measured(run, "curate"), wait("curating", size, work="curating"):
         select(run, config)
         refuse(run, config)
         compose(run, config)
+        write_json(run / REVIEWED, {"reviews": seen})
     show(run, "funnel", "samples", "coverage")
     return run
+
+
+def out_of_date(run: Path) -> bool:
+    """Whether decisions were taken, or taken back, since the pairs were curated."""
+    path = run / REVIEWED
+    applied = json.loads(path.read_text(encoding="utf-8"))["reviews"] if path.is_file() else ""
+    return bool(applied != reviews_hash(run))
 
 
 @task(task_run_name="select {run.name}")
@@ -54,19 +75,23 @@ def select(run: Path, config: Config) -> None:
     """Keep the pairs that pass every filter and repeat no other; count the rest by reason."""
     documents = read_records(run / "documents.jsonl", Document)
     candidates = read_records(run / "candidates.jsonl", Pair)
-    good, unfit = filter_pairs(candidates, documents, config.curation)
-    kept, repeated = drop_duplicates(good, config.curation)
+    decisions = decisions_on(read_decisions(run), "answerable")
+    facts = {fact.id for fact in read_records(run / "facts.jsonl", Fact)} if decisions else set()
+    reviewed = review_pairs(candidates, decisions, known=facts)
+    good, unfit = filter_reviewed(reviewed, documents, config.curation)
+    kept, repeated = drop_other_duplicates(good, reviewed.settled, config.curation)
     write_records(run / "pairs.jsonl", kept)
     tallies = [
-        tally("filter", parsed=len(candidates), kept=len(good), rejections=unfit),
+        review_tally("review", reviewed, decisions),
+        tally("filter", parsed=len(reviewed.pairs), kept=len(good), rejections=unfit),
         tally("dedup", parsed=len(good), kept=len(kept), rejections=repeated),
     ]
-    account(run, tallies, [*unfit, *repeated])
+    account(run, tallies, [*reviewed.rejections, *unfit, *repeated])
     if not kept:
         raise UnusableResult(
             f"{run.name}: none of {len(candidates)} pairs was kept; see rejected.jsonl for the reasons"
         )
-    reasons = tallies[0].rejected | tallies[1].rejected
+    reasons = tallies[0].rejected | tallies[1].rejected | tallies[2].rejected
     lost = ", ".join(f"{count:,} {reason}" for reason, count in sorted(reasons.items(), key=lambda item: -item[1]))
     logger.info(f"kept {len(kept):,} of {len(candidates):,} pairs ({lost or 'none lost'})")
 
@@ -77,6 +102,13 @@ def tally(stage: str, *, parsed: int, kept: int, rejections: Iterable[Rejection]
     for rejection in rejections:
         counts.reject(rejection.reason)
     return counts
+
+
+def review_tally(stage: str, reviewed: Reviewed, decisions: Decisions) -> Tally:
+    """Count what a reviewer did at a stage; an empty tally, which is left out, where nothing was decided."""
+    if not decisions:
+        return Tally(stage)
+    return tally(stage, parsed=reviewed.parsed, kept=len(reviewed.pairs), rejections=reviewed.rejections)
 
 
 def corpus_text(run: Path) -> str:
@@ -103,11 +135,16 @@ def refuse(run: Path, config: Config) -> None:
     """Add refusal twins of the kept pairs, checked against the whole corpus."""
     kept = [pair for pair in read_records(run / "pairs.jsonl", Pair) if pair.kind == "answerable"]
     maker, outside = refusal_maker(run, "train"), outside_questions(corpus_text(run))
-    refusals, unfit = make_refusals(kept, maker, outside, config.refusals, seed=config.seed, curation=config.curation)
-    write_records(run / "pairs.jsonl", [*kept, *refusals])
-    drawn = len(refusals) + len(unfit)
-    account(run, [tally("refuse", parsed=drawn, kept=len(refusals), rejections=unfit)], unfit)
-    logger.info(f"made {len(refusals):,} refusals of {drawn:,} drawn")
+    made, unfit = make_refusals(kept, maker, outside, config.refusals, seed=config.seed, curation=config.curation)
+    drawn = len(made) + len(unfit)
+    decisions = decisions_on(read_decisions(run), "refusal")
+    reviewed = review_pairs(made, decisions, known={pair.id for pair in kept}, stage="refusals")
+    safe, unsafe = only_safe(reviewed, config.curation)
+    write_records(run / "pairs.jsonl", [*kept, *safe])
+    counts = review_tally("refusals", replace(reviewed, pairs=safe, rejections=reviewed.rejections + unsafe), decisions)
+    tallies = [tally("refuse", parsed=drawn, kept=len(made), rejections=unfit), counts]
+    account(run, tallies, [*unfit, *reviewed.rejections, *unsafe])
+    logger.info(f"made {len(safe):,} refusals of {drawn:,} drawn")
 
 
 @task(task_run_name="compose {run.name}")
@@ -120,6 +157,7 @@ def compose(run: Path, config: Config) -> None:
     examples = to_examples(pairs, splits, config.tuning, seed=config.seed) + bring(run, pairs, config)
     for side in ("train", "valid"):
         write_records(run / f"{side}.jsonl", [example for example in examples if example.split == side])
+    account(run, [], [])  # counts the examples
     logger.info(f"composed {len(examples):,} examples")
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from prefect import flow, task
 
 from flows.artifacts import progress
-from flows.curate import refusal_maker, tally
+from flows.curate import curate, out_of_date, refusal_maker, tally
 from flows.limits import device
 from flows.models import identity, named
 from flows.run_folder import account, measured, read_setup
@@ -42,11 +42,16 @@ MOST_TWINS = 48
 def finetune(run: Path, config: Config | None = None) -> Path:
     """Tune a run's student on its examples, unless the adapter there was made from the same.
 
+    Decisions of a reviewer that the examples do not know yet are brought in first.
+
     Args:
         run: the folder of a run that was begun, e.g. /data/runs/heron.
         config: what steers it; left out, what the run was begun with.
     """
     config = config or read_setup(run).config
+    if out_of_date(run):
+        logger.info("a reviewer has decided since the pairs were curated: curating again")
+        curate(run, config)
     if not make_room(run, config):
         logger.info("the adapter was made from the same examples by the same recipe: kept")
         return run

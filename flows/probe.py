@@ -19,6 +19,8 @@ from flows.run_folder import account, measured, read_setup
 from flows.students import Student
 from flows.terminal import wait
 from tasks.config import Config
+from tasks.curation.decisions import read_decisions
+from tasks.curation.reviews import is_rejected, review_probes
 from tasks.errors import UnusableResult
 from tasks.probing.drawing import Drawn, draw_probes
 from tasks.probing.general import general_probes, general_text
@@ -74,7 +76,8 @@ def collect(run: Path, config: Config) -> None:
     """Write the run's probes: those beside the corpus, and those drawn from what was held out of training."""
     pairs = read_records(run / "pairs.jsonl", Pair)
     trained = read_records(run / "train.jsonl", Example)
-    gold = gold_probes(read_setup(run).corpus)
+    decisions = read_decisions(run)
+    gold, refused = review_probes(gold_probes(read_setup(run).corpus), decisions)
     near = leaks(gold, [example.prompt for example in trained])
     leaked = [
         Rejection("probe", "near a training question", item.id, f"{item.question} ({near[item.id]})")
@@ -82,7 +85,7 @@ def collect(run: Path, config: Config) -> None:
         if item.id in near
     ]
     drawn, unfit = draw_probes(
-        sides(run, pairs, trained),
+        sides(run, [pair for pair in pairs if not is_rejected(pair, decisions)], trained),
         tags=sorted({pair.source for pair in pairs}),
         unknown_tag=refusal_maker(run, "probe").foreign_tag,
         limit=config.probing.drawn,
@@ -92,7 +95,7 @@ def collect(run: Path, config: Config) -> None:
     general = general_probes(corpus_text(run))
     probes = kept + under_second_prompt(kept) + drawn + general
     write_records(run / "probes.jsonl", probes)
-    lost = [*leaked, *unfit]
+    lost = [*refused, *leaked, *unfit]
     account(run, [tally("probe", parsed=len(probes) + len(lost), kept=len(probes), rejections=lost)], lost)
     logger.info(f"{len(probes):,} probes: {len(kept):,} hand-written, {len(drawn):,} drawn, {len(general):,} general")
 

@@ -25,6 +25,7 @@ from pydantic import ValidationError
 
 from tasks.config import Config
 from tasks.corpus.readers import find_texts
+from tasks.curation.decisions import REVIEWS
 from tasks.errors import StorageError, UsageError
 from tasks.memory import peak_mb, reset_peak
 from tasks.records import Rejection, Tally
@@ -121,7 +122,10 @@ def _stages(run: Path) -> list[dict[str, Any]]:
 
 
 def account(run: Path, tallies: Sequence[Tally], rejections: Iterable[Rejection], sentences: int | None = None) -> None:
-    """Write what stages rejected, in place of what the same stages rejected before; sentences are in no other file."""
+    """Write what stages rejected, in place of what the same stages rejected before; sentences are in no other file.
+
+    A tally of nothing takes its stage out of the funnel.
+    """
     (run / AUDIT).unlink(missing_ok=True)  # what was audited has changed
     stages = {tally.stage for tally in tallies}
     earlier = read_records(run / REJECTED, Rejection) if (run / REJECTED).is_file() else []
@@ -131,7 +135,7 @@ def account(run: Path, tallies: Sequence[Tally], rejections: Iterable[Rejection]
     others = [tally for tally in funnel.stages if tally.stage not in stages] if funnel else []
     if sentences is None:
         sentences = funnel.counts.get("sentences", 0) if funnel else 0
-    save_funnel(run, [*others, *tallies], {"sentences": sentences})
+    save_funnel(run, [*others, *(tally for tally in tallies if tally.parsed)], {"sentences": sentences})
 
 
 def seal(run: Path) -> None:
@@ -141,6 +145,7 @@ def seal(run: Path) -> None:
     texts, folder = (find_texts(corpus), corpus) if corpus.is_dir() else ([corpus], corpus.parent)
     imported = [file for part in setup["config"]["imports"] for file in _files(Path(part["path"]))]
     outputs = sorted(path for path in run.rglob("*") if path.is_file() and not path.name.startswith("."))
+    outputs = [path for path in outputs if path.name != REVIEWS]  # a reviewer goes on writing it
     write_json(
         run / MANIFEST,
         setup

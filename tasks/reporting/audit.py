@@ -19,11 +19,13 @@ from pathlib import Path
 from tasks.config import Config, CurationConfig
 from tasks.curation.contradictions import contradictions
 from tasks.curation.control import control_token
+from tasks.curation.decisions import Decisions, decision_key, read_decisions
 from tasks.curation.dedup import are_duplicates
 from tasks.curation.extra import IMPORTED
 from tasks.curation.filters import CHECKS, TEXT_CHECKS, examine, texts_by_source
 from tasks.curation.formats import parse_llama2, render_llama2, turn_of
 from tasks.curation.refusals import OPENING
+from tasks.curation.reviews import SAFETY, decisions_on, put_back, settled_keys
 from tasks.curation.splits import check_splits
 from tasks.curation.wording import marks, scan
 from tasks.errors import ClosedbookError
@@ -58,12 +60,19 @@ class Files:
     examples: list[Example]
     probes: list[Probe]
     imported: dict[str, str]
+    decisions: Decisions
     curation: CurationConfig
 
     @property
     def texts(self) -> dict[str, str]:
         """The text of each source."""
         return texts_by_source(self.documents)
+
+    @property
+    def settled(self) -> frozenset[str]:
+        """Ids of the pairs that a reviewer accepted or edited: they pass by heuristics, not by safety."""
+        keys = settled_keys(self.decisions)
+        return frozenset(pair.id for pair in self.pairs if keys and decision_key(pair) in keys)
 
 
 def audit(run: Path, config: Config) -> list[Check]:
@@ -81,6 +90,7 @@ def audit(run: Path, config: Config) -> list[Check]:
         [example for side in ("train", "valid") for example in read_records(run / f"{side}.jsonl", Example)],
         read_records(probes, Probe) if probes.is_file() else [],
         {row["example_id"]: row["ref"] for row in iter_dicts(imported)} if imported.is_file() else {},
+        read_decisions(run),
         config.curation,
     )
     return [_check(name, look(files)) for name, look in LOOKS.items()]
@@ -120,15 +130,27 @@ def _counts(files: Files) -> Look:
 def _steps(files: Files, stages: Mapping[str, Tally]) -> Iterator[tuple[str, int, str, int]]:
     """What hands on how many, and what takes how many."""
     rows = Counter({path.stem: sum(1 for _ in iter_dicts(path)) for path in files.run.glob("*.jsonl")})
-    yield "candidates.jsonl", rows["candidates"], "filter", stages["filter"].parsed
+    yield from _into_filter(files, rows["candidates"], stages)
     yield "filter", stages["filter"].kept, "dedup", stages["dedup"].parsed
-    yield "dedup and refuse", stages["dedup"].kept + stages["refuse"].kept, "pairs.jsonl", rows["pairs"]
+    refused = stages["refusals"] if "refusals" in stages else stages["refuse"]
+    yield "dedup and refusals", stages["dedup"].kept + refused.kept, "pairs.jsonl", rows["pairs"]
     used = {example.pair_id for example in files.examples if example.pair_id}
     withheld = {pair.id for pair in files.pairs} - used
     yield "examples and withheld", len(used) + len(withheld), "pairs.jsonl", rows["pairs"]
     yield "import", stages["import"].kept, "examples without a pair", sum(not one.pair_id for one in files.examples)
     if "train" in stages:
         yield "train.jsonl", rows["train"], "train", stages["train"].parsed
+
+
+def _into_filter(files: Files, candidates: int, stages: Mapping[str, Tally]) -> Iterator[tuple[str, int, str, int]]:
+    """What the filters got: the candidates, or what a reviewer left of them and put back."""
+    if "review" not in stages:
+        yield "candidates.jsonl", candidates, "filter", stages["filter"].parsed
+        return
+    made = {decision_key(pair) for pair in read_records(files.run / "candidates.jsonl", Pair)}
+    back = len(put_back(decisions_on(files.decisions, "answerable"), made))
+    yield "candidates.jsonl and pairs put back", candidates + back, "review", stages["review"].parsed
+    yield "review", stages["review"].kept, "filter", stages["filter"].parsed
 
 
 def _reasons(files: Files) -> Look:
@@ -169,10 +191,10 @@ def _unfounded(pair: Pair, chunks: Sequence[Chunk], text: str) -> Iterator[str]:
 
 
 def _filters(files: Files) -> Look:
-    texts = files.texts
+    texts, settled = files.texts, files.settled
     found = []
     for pair in files.pairs:
-        checks = CHECKS if pair.kind == "answerable" else TEXT_CHECKS
+        checks = SAFETY if pair.id in settled else CHECKS if pair.kind == "answerable" else TEXT_CHECKS
         if finding := examine(pair, texts.get(pair.source, ""), files.curation, checks):
             found.append(f"pair {pair.id}: {finding.reason}: {finding.detail}")
     return f"{len(files.pairs):,} pairs, {len(CHECKS)} filters", found
@@ -181,20 +203,25 @@ def _filters(files: Files) -> Look:
 def _duplicates(files: Files) -> Look:
     """All pairs of one source, kind and set of names and numbers with each other: no others can be duplicates."""
     groups: dict[tuple[object, ...], list[Pair]] = defaultdict(list)
+    settled = files.settled
     for pair in files.pairs:
         groups[pair.source, pair.kind, marks(scan(pair.question))].append(pair)
     compared, problems = 0, []
     for group in groups.values():
         for one, other in combinations(group, 2):
             compared += 1
-            if are_duplicates(one, other, files.curation.duplicate_similarity):
+            if not settled.intersection((one.id, other.id)) and are_duplicates(
+                one, other, files.curation.duplicate_similarity
+            ):
                 problems.append(f"pairs {one.id} {one.question!r} and {other.id} {other.question!r} are duplicates")
     return f"{len(files.pairs):,} pairs, {compared:,} comparisons", problems
 
 
 def _contradictions(files: Files) -> Look:
-    found = contradictions(files.pairs, files.texts)
-    return f"{len(files.pairs):,} pairs", [finding.detail for finding in found.values()]
+    found, settled = contradictions(files.pairs, files.texts), files.settled
+    return f"{len(files.pairs):,} pairs", [
+        finding.detail for index, finding in found.items() if files.pairs[index].id not in settled
+    ]
 
 
 def _split(files: Files) -> Look:
@@ -224,7 +251,8 @@ def _names(question: str, text: str) -> set[str]:
 
 def _twins(files: Files) -> Look:
     pairs = {pair.id: pair for pair in files.pairs}
-    refusals = [pair for pair in files.pairs if pair.kind == "refusal"]
+    settled = files.settled
+    refusals = [pair for pair in files.pairs if pair.kind == "refusal" and pair.id not in settled]
     problems = [f"refusal {one.id}: answers {one.answer!r}" for one in refusals if not one.answer.startswith(OPENING)]
     twins = [pair for pair in refusals if pair.twin_of in pairs]
     problems += [fault for twin in twins for fault in _twin(twin, pairs[twin.twin_of])]

@@ -2,17 +2,18 @@
 
     paint(document, pairs, facts)  ->  [Painted(0, 42, questions=7, askable=True), Painted(43, 58, 0, True), …]
     histogram(painted)             ->  {"0": 1, "1 to 3": 0, "4 to 7": 1, "8 to 15": 0, "16 or more": 0}
+    bare_facts(facts, pairs, …)    ->  [Bare(fact "Those that pass are stamped …", "too many new words")]
 
 A question counts for every sentence that its evidence touches. A sentence that no fact touches (a heading, a table
 of contents) is not askable and not counted. Offsets are code points; ``utf16`` turns them into the browser's.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tasks.corpus.sentences import split_sentences
-from tasks.records import Document, Fact, Pair
+from tasks.records import Document, Fact, Pair, Rejection
 
 # (fewest questions, name): steps double, as what a model learns of a fact grows with the logarithm of its forms.
 STEPS = ((0, "0"), (1, "1 to 3"), (4, "4 to 7"), (8, "8 to 15"), (16, "16 or more"))
@@ -26,6 +27,33 @@ class Painted:
     end: int
     questions: int
     askable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """A fact that got no question, and the reason of the last one that was rejected; "" when none was made."""
+
+    fact: Fact
+    reason: str
+
+
+def bare_facts(
+    facts: Iterable[Fact],
+    pairs: Iterable[Pair],
+    rejections: Iterable[Rejection],
+    about: Mapping[str, tuple[str, ...]],
+) -> list[Bare]:
+    """The facts without a question of their own, in the order of the ledger.
+
+    Args:
+        facts: the ledger.
+        pairs: those kept.
+        rejections: those not kept, as written.
+        about: the facts that a rejected candidate or completion was about, by its id.
+    """
+    asked = {pair.fact_id for pair in pairs if pair.kind == "answerable"}
+    reasons = {fact: rejection.reason for rejection in rejections for fact in about.get(rejection.ref, ())}
+    return [Bare(fact, reasons.get(fact.id, "")) for fact in facts if fact.id not in asked]
 
 
 def step(questions: int) -> int:

@@ -28,10 +28,13 @@ LEVELS: dict[str, tuple[str, ...]] = {
     "chunks": ("chunks.jsonl",),
     "facts": ("facts.jsonl",),
     "completions": ("completions.jsonl",),
+    "candidates": ("candidates.jsonl",),
     "pairs": ("pairs.jsonl",),
     "examples": ("train.jsonl", "valid.jsonl"),
 }
-ORDER = ("documents", "characters", "sentences", "chunks", "facts", "completions", "parsed", "pairs", "examples")
+# A stage that is run again is counted where it stands, not last.
+STAGES = ("sentences", "draft", "review", "filter", "dedup", "refuse", "refusals", "import", "train", "probe")
+ORDER = ("documents", "characters", "sentences", "chunks", "facts", "completions", "candidates", "pairs", "examples")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +111,8 @@ def save_funnel(run: Path, tallies: Iterable[Tally], counts: dict[str, int] | No
 
     The problems found are written too: a funnel that leaks is shown, never hidden.
     """
-    stages = combine(tallies)
-    parsed = {"parsed": max(tally.parsed for tally in stages)} if stages else {}
-    reached = count_files(run) | parsed | (counts or {})
+    stages = sorted(combine(tallies), key=lambda tally: STAGES.index(tally.stage) if tally.stage in STAGES else 99)
+    reached = count_files(run) | (counts or {})
     funnel = Funnel(reached, tuple(stages), tuple(check_conservation(run, stages)))
     head = {"stage": READ, "parsed": 0, "kept": 0, "rejected": {}, "counts": funnel.counts, "problems": funnel.problems}
     write_json(run / FUNNEL, [head, *(asdict(tally) for tally in stages)])

@@ -24,7 +24,7 @@ Record = TypeVar("Record")
 
 @dataclass(frozen=True, slots=True)
 class RunFiles:
-    """What a run has written so far; None is a file that is not there."""
+    """What a run has written so far; None is a file that is not there. ``about``: the facts behind each rejected id."""
 
     path: Path
     documents: list[Document] | None
@@ -32,6 +32,7 @@ class RunFiles:
     facts: list[Fact] | None
     pairs: list[Pair] | None
     rejections: list[Rejection] | None
+    about: dict[str, tuple[str, ...]]
     train: list[Example] | None
     valid: list[Example] | None
     probes: list[Probe] | None
@@ -65,6 +66,7 @@ def load_run(run: Path) -> RunFiles:
         facts=_records(run / "facts.jsonl", Fact),
         pairs=_records(run / "pairs.jsonl", Pair),
         rejections=_records(run / "rejected.jsonl", Rejection),
+        about=_about(run),
         train=_records(run / "train.jsonl", Example),
         valid=_records(run / "valid.jsonl", Example),
         probes=_records(run / "probes.jsonl", Probe),
@@ -79,6 +81,16 @@ def load_run(run: Path) -> RunFiles:
 
 def _records(path: Path, record_type: type[Record]) -> list[Record] | None:
     return read_records(path, record_type) if path.is_file() else None
+
+
+def _about(run: Path) -> dict[str, tuple[str, ...]]:
+    """The facts that each candidate and completion is about, by its id: a rejection names no more than that."""
+    about: dict[str, tuple[str, ...]] = {}
+    if (run / "candidates.jsonl").is_file():
+        about |= {row["id"]: (row["fact_id"],) for row in iter_dicts(run / "candidates.jsonl")}
+    if (run / "completions.jsonl").is_file():
+        about |= {row["id"]: tuple(row.get("fact_ids", ())) for row in iter_dicts(run / "completions.jsonl")}
+    return about
 
 
 def _json(path: Path) -> Any:

@@ -20,15 +20,19 @@ from tasks.config import PRESETS, Config
 from tasks.records import Document, Fact, Pair
 from tasks.reporting import plots, samples
 from tasks.reporting.audit import read_audit
-from tasks.reporting.coverage import STEPS, Painted, histogram, paint
+from tasks.reporting.coverage import STEPS, Painted, bare_facts, histogram, paint, utf16
 from tasks.reporting.loading import RunFiles, load_run
 from tasks.reporting.metric_rows import metric_rows
 from tasks.reporting.outcomes import Outcome, by_category, headline, join, models_of
 from tasks.reporting.payload import payload, script_json
+from tasks.reporting.verdicts import faults, groups
 from tasks.storage import write_text
 
 REPORT = "report.html"
 TEMPLATES = Path(__file__).parent / "templates"
+# The checks of the audit that the top of the page states; the others stand there when they fail.
+LAWS = ("counts add up", "every example leads to its sentence", "no leak between the splits")
+NAMED = 300  # facts without a question that the page names
 
 
 def render_report(run: Path) -> Path:
@@ -51,6 +55,7 @@ def render(files: RunFiles) -> str:
         lstrip_blocks=True,
     )
     environment.filters["number"] = lambda value: f"{value:,}"
+    environment.filters["duration"] = plots.duration
     return environment.get_template("report.html.j2").render(context(files))
 
 
@@ -63,17 +68,30 @@ def context(files: RunFiles) -> dict[str, Any]:
     return {
         "files": files,
         "audit": read_audit(files.path),
+        "laws": LAWS,
         "style": Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
         "script": Markup(script),
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         "data": Markup(script_json(data)),
         "shown_documents": len(data["documents"]),
         "shown_pairs": len(data["pairs"]["id"]),
+        "facts": _facts(files, outcomes),
         **_results(files, outcomes),
         **_texts(files, painted),
         **_training(files),
         **_setup(files),
     }
+
+
+def _facts(files: RunFiles, outcomes: list[Outcome]) -> list[str]:
+    """What was run, in a line: student, generator, sizes, time."""
+    config = (files.setup or {}).get("config", {})
+    facts = [f"{config.get('preset')} preset"] if config else []
+    facts += [f"student {config['tuning']['student']}, {config['tuning']['method']}"] if "tuning" in config else []
+    facts += [f"generator {config['generation']['generator']}"] if "generation" in config else []
+    facts += [f"{len([*files.train, *(files.valid or [])]):,} examples"] if files.train else []
+    facts += [f"{len(outcomes):,} probes"] if outcomes else []
+    return facts + ([plots.duration(sum(stage["seconds"] for stage in files.stages))] if files.stages else [])
 
 
 def _results(files: RunFiles, outcomes: list[Outcome]) -> dict[str, Any]:
@@ -85,7 +103,8 @@ def _results(files: RunFiles, outcomes: list[Outcome]) -> dict[str, Any]:
         "intervals": Markup(plots.intervals(categories)) if categories else "",
         "metrics": metric_rows(files.metrics or {}),
         "mcnemar": (files.metrics or {}).get("mcnemar"),
-        "wrong": samples.sample_wrong(outcomes),
+        "ends": Markup(plots.ends(kinds)) if (kinds := groups(outcomes)) else "",
+        "faults": faults(outcomes) if "tuned" in models_of(outcomes) else [],
     }
 
 
@@ -97,9 +116,23 @@ def _texts(files: RunFiles, painted: dict[str, list[Painted]]) -> dict[str, Any]
         "covered": sum(sentence.askable and sentence.questions > 0 for sentence in sentences),
         "histogram": histogram(sentences),
         "steps": [name for _, name in STEPS],
+        "bare": _bare(files),
+        "named": NAMED,
+        "refusals": sum(pair.kind == "refusal" for pair in files.pairs or []),
         "pairs": samples.sample_pairs(files.pairs or [], files.documents or []),
         "rejects": samples.sample_rejects(files.rejections or []),
     }
+
+
+def _bare(files: RunFiles) -> list[dict[str, Any]]:
+    """Facts without a question, each with where the page's reader finds it."""
+    numbers = {document.id: number for number, document in enumerate(files.documents or [])}
+    found: list[dict[str, Any]] = []
+    for bare in bare_facts(files.facts or [], files.pairs or [], files.rejections or [], files.about):
+        number = numbers.get(bare.fact.document_id, -1) if len(found) < NAMED else -1
+        start = utf16((files.documents or [])[number].text, [bare.fact.start])[0] if number >= 0 else -1
+        found.append({"fact": bare.fact, "reason": bare.reason, "document": number, "start": start})
+    return found
 
 
 def _training(files: RunFiles) -> dict[str, Any]:

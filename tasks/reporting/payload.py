@@ -85,7 +85,7 @@ def _pairs(files: RunFiles, numbers: dict[str, int], documents: list[Document]) 
     positions = {pair.id: position for position, pair in enumerate(pairs)}
     splits = _splits(files)
     form, kind, split, generator, source = Codes(), Codes(), Codes(), Codes(), Codes()
-    starts, ends = _evidence(pairs, numbers, documents)
+    starts, ends = evidence_offsets(pairs, numbers, documents)
     columns: dict[str, Any] = {
         "id": [pair.id for pair in pairs],
         "question": [pair.question for pair in pairs],
@@ -109,7 +109,9 @@ def _splits(files: RunFiles) -> dict[str, str]:
     return {example.pair_id: example.split for example in [*(files.train or []), *(files.valid or [])]}
 
 
-def _evidence(pairs: list[Pair], numbers: dict[str, int], documents: list[Document]) -> tuple[list[int], list[int]]:
+def evidence_offsets(
+    pairs: list[Pair], numbers: dict[str, int], documents: list[Document]
+) -> tuple[list[int], list[int]]:
     """Evidence offsets in UTF-16, -1 for a pair without evidence or whose document is not shown."""
     starts, ends = [-1] * len(pairs), [-1] * len(pairs)
     of_document: dict[int, list[int]] = {}

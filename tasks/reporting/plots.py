@@ -16,10 +16,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tasks.reporting.outcomes import CategoryRow
+from tasks.reporting.verdicts import Group
 
-INKS = {"#010101": "--ink", "#020202": "--muted", "#030303": "--rule", "#040404": "--base", "#050505": "--tuned"}
-INK, MUTED, RULE, BASE, TUNED = INKS
+INKS = {
+    "#010101": "--ink", "#020202": "--muted", "#030303": "--rule", "#040404": "--base", "#050505": "--tuned",
+    "#060606": "--right", "#070707": "--wrong", "#080808": "--declined", "#090909": "--paper",
+}  # fmt: skip
+INK, MUTED, RULE, BASE, TUNED, RIGHT, WRONG, DECLINED, PAPER = INKS
 MODEL_INKS = {"base": BASE, "tuned": TUNED}
+END_INKS = {"right": (RIGHT, PAPER), "declined": (DECLINED, INK), "wrong": (WRONG, INK)}  # of a bar, and of text on it
+LEAST_LABELLED = 0.09  # of the width: a figure on a narrower bar would run over its ends
+WIDTH = 4.7  # inches: text of 9 points is read well on a phone and is not large on a desk
 
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -57,10 +64,40 @@ DASHES = ("-", "--", "-.", ":")
 POINTS = 500  # of a curve at most: an SVG of 20,000 steps would outweigh the page
 
 
+def ends(groups: list[Group]) -> str:
+    """Draw how the questions of each group ended, as one full bar a model: right, declined, wrong."""
+    drawn = [(group, model) for group in groups for model in group.counts]
+    heights = [position + 0.8 * groups.index(group) for position, (group, _) in enumerate(drawn)]
+    with matplotlib.rc_context(STYLE | {"axes.grid": False, "axes.spines.left": False, "axes.spines.bottom": False}):
+        figure = Figure(figsize=(WIDTH, 0.1 + 0.25 * (heights[-1] + 1.5)), layout="constrained")
+        axes = figure.add_subplot()
+        for (group, model), height in zip(drawn, heights, strict=True):
+            if model == next(iter(group.counts)):
+                axes.text(0, height - 0.72, group.title, color=INK, weight="bold", va="center")
+                axes.text(1, height - 0.72, f"{group.n:,} questions", color=MUTED, va="center", ha="right")
+            _stack(axes, group.counts[model], height)
+        axes.set_yticks(heights, [model for _, model in drawn])
+        axes.set_ylim(heights[-1] + 0.5, -1.0)
+        axes.set_xlim(0, 1)
+        axes.set_xticks([])
+        axes.tick_params(axis="y", labelcolor=INK)
+        return _svg(figure, "ends", "How the questions of each kind ended, base and tuned")
+
+
+def _stack(axes: Axes, counts: dict[str, int], height: float) -> None:
+    total, left = sum(counts.values()) or 1, 0.0
+    for end, (ink, on_it) in END_INKS.items():
+        share = counts[end] / total
+        axes.barh(height, share, left=left, height=0.78, color=ink, linewidth=0)
+        if share >= LEAST_LABELLED:
+            axes.text(left + share / 2, height, f"{share:.0%}", color=on_it, ha="center", va="center", fontsize=8.5)
+        left += share
+
+
 def intervals(rows: list[CategoryRow]) -> str:
     """Draw the share right of each category as a dot with its interval, one row a category, models side by side."""
     with matplotlib.rc_context(STYLE | {"axes.grid.axis": "x", "axes.spines.left": False}):
-        figure = Figure(figsize=(5.6, 0.75 + 0.34 * len(rows)), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 0.75 + 0.34 * len(rows)), layout="constrained")
         axes = figure.add_subplot()
         for position, row in enumerate(rows):
             drawn = [model for model in MODEL_INKS if model in row.shares]
@@ -97,17 +134,25 @@ def overlay(logs: dict[str, list[dict[str, Any]]]) -> dict[str, str]:
     return drawn
 
 
+def duration(seconds: float) -> str:
+    """Seconds in the words of a clock: 0.3 s, 47 s, 9 min 48 s, 2 h 5 min."""
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
 def bars(values: Iterable[tuple[str, float]], *, name: str, label: str) -> str:
-    """Draw horizontal bars, one a stage, the figure written at its end."""
+    """Draw horizontal bars of seconds, one a stage, the time written at its end."""
     rows = list(values)
     with matplotlib.rc_context(STYLE | {"axes.grid": False, "axes.spines.left": False, "axes.spines.bottom": False}):
-        figure = Figure(figsize=(5.6, 0.4 + 0.3 * len(rows)), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 0.4 + 0.3 * len(rows)), layout="constrained")
         axes = figure.add_subplot()
         drawn = axes.barh(range(len(rows)), [value for _, value in rows], height=0.55, color=TUNED)
-        axes.bar_label(drawn, labels=[f"{value:,.4g}" for _, value in rows], padding=4, color=INK)
+        axes.bar_label(drawn, labels=[duration(value) for _, value in rows], padding=4, color=INK)
         axes.set_yticks(range(len(rows)), [stage for stage, _ in rows])
         axes.set_ylim(len(rows) - 0.5, -0.5)
-        axes.set_xlim(0, 1.15 * max((value for _, value in rows), default=1) or 1)
+        axes.set_xlim(0, 1.32 * max((value for _, value in rows), default=1) or 1)
         axes.tick_params(axis="y", labelcolor=INK)
         axes.set_xticks([])
         return _svg(figure, name, label)
@@ -124,9 +169,13 @@ def _interval(axes: Axes, row: CategoryRow, model: str, height: float) -> None:
 
 def _curve(points: list[tuple[float, float]], name: str, title: str) -> str:
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(5.4, 2.5), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 2.1), layout="constrained")
         axes = figure.add_subplot()
-        axes.plot([step for step, _ in points], [value for _, value in points], color=TUNED)
+        steps, values = [step for step, _ in points], [value for _, value in points]
+        mean = _running_mean(values)
+        if mean:
+            axes.plot(steps, values, color=MUTED, linewidth=0.8, alpha=0.5)
+        axes.plot(steps, mean or values, color=TUNED, linewidth=1.6)
         axes.set_xlabel("step")
         axes.set_ylim(bottom=0)
         axes.margins(x=0.02)
@@ -148,6 +197,16 @@ def _lines(lines: dict[str, list[tuple[float, float]]], name: str, title: str) -
         axes.locator_params(axis="both", nbins=5)
         figure.legend(loc="outside upper left", ncols=3, frameon=False, handlelength=1.6)
         return _svg(figure, f"overlay-{name}", f"{title}, by step")
+
+
+def _running_mean(values: list[float]) -> list[float]:
+    """The mean around each value, over a tenth of them; nothing where the curve is smooth or short."""
+    reach = len(values) // 20
+    turns = sum((b - a) * (c - b) < 0 for a, b, c in zip(values, values[1:], values[2:], strict=False))
+    if reach < 1 or turns < len(values) // 5:
+        return []
+    around = [values[max(0, i - reach) : i + reach + 1] for i in range(len(values))]
+    return [sum(window) / len(window) for window in around]
 
 
 def _thin(points: list[tuple[float, float]]) -> list[tuple[float, float]]:

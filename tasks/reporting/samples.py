@@ -1,4 +1,4 @@
-"""Many rows turn into a few that stand for them: ten pairs, ten things still wrong, a few rejects a reason.
+"""Many rows turn into a few that stand for them: ten pairs, a few rejects a reason.
 
     round_robin(pairs, by=lambda pair: pair.form, count=10)     one of each form in turn, the same ten on every machine
 
@@ -12,7 +12,6 @@ from itertools import chain, islice, zip_longest
 from typing import TypeVar
 
 from tasks.records import Document, Pair, Rejection
-from tasks.reporting.outcomes import Outcome
 
 Row = TypeVar("Row")
 
@@ -67,12 +66,6 @@ def sample_pairs(pairs: list[Pair], documents: Iterable[Document], count: int = 
         sorted(pairs, key=lambda pair: pair.id), by=lambda pair: f"{pair.kind} {pair.form}", count=count
     )
     return [with_evidence(pair, by_source.get(pair.source)) for pair in drawn]
-
-
-def sample_wrong(outcomes: Iterable[Outcome], *, model: str = "tuned", count: int = 10) -> list[Outcome]:
-    """Ten probes that a model still gets wrong, one of each category in turn."""
-    wrong = [outcome for outcome in outcomes if model in outcome.answers and not outcome.right(model)]
-    return round_robin(wrong, by=lambda outcome: outcome.probe.category, count=count)
 
 
 def sample_rejects(rejections: Iterable[Rejection], count: int = 5) -> dict[tuple[str, str], list[Rejection]]:

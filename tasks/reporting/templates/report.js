@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const ROWS = 25; // of a table page
+  const ROWS = window.matchMedia("(max-width: 40rem)").matches ? 10 : 25; // of a table page
   const SENTENCES = 120; // of a text page
   const CELLS = 240; // of the strip
   const CONTEXT = 160; // characters on either side of an evidence span
@@ -83,11 +83,16 @@
       this.root.scrollIntoView({ block: "start" });
     }
 
+    /** Set facets by name, clear all others. */
+    filter(values) {
+      this.search.value = "";
+      this.selects.forEach((select) => { select.value = values[select.dataset.facet] ? `=${values[select.dataset.facet]}` : ""; });
+      this.refresh();
+    }
+
     /** Show one row, opened, whatever the filters say. */
     reveal(i) {
-      this.search.value = "";
-      this.selects.forEach((select) => { select.value = ""; });
-      this.refresh();
+      this.filter({});
       this.page = Math.floor(i / ROWS);
       this.open = i;
       this.draw();
@@ -185,7 +190,7 @@
     listing = new Listing(root, {
       length: pairs.id.length,
       text: (i) => `${pairs.question[i]}\n${pairs.answer[i]}`,
-      facets: { form: of.form, kind: of.kind, split: of.split, source: of.source },
+      facets: { form: of.form, kind: of.kind, split: of.split, generator: of.generator, source: of.source },
       row: pairRow,
       detail: pairDetail,
     });
@@ -209,6 +214,11 @@
     return tuned[2] ? "mended by tuning" : "broken by tuning";
   }
 
+  function outcome(i) {
+    const tuned = (probes.answers.tuned || [])[i];
+    return tuned ? (tuned[2] ? "right" : "wrong") : "not asked";
+  }
+
   function probeDetail(i) {
     const due = probes.accepted[i] === null ? "Right answer: to decline." : `Right answer: ${probes.accepted[i].join(" / ")}`;
     const nodes = [el("p", {}, due)];
@@ -229,7 +239,7 @@
     const table = new Listing(root, {
       length: probes.id.length,
       text: (i) => [probes.question[i], ...probes.models.map((model) => (probes.answers[model][i] || [""])[0])].join("\n"),
-      facets: { category, verdict: (i) => ((probes.answers.tuned || [])[i] || ["", "not asked"])[1], change },
+      facets: { category, verdict: (i) => ((probes.answers.tuned || [])[i] || ["", "not asked"])[1], outcome, change },
       row: (i, words) => [
         { name: "narrow", content: [category(i)] },
         { name: "question", content: words.length ? marked(probes.question[i], words[0]) : [probes.question[i]] },
@@ -238,10 +248,8 @@
       ],
       detail: probeDetail,
     });
-    document.querySelectorAll("a[data-category]").forEach((anchor) => anchor.addEventListener("click", () => {
-      root.querySelector("select[data-facet=category]").value = `=${anchor.dataset.category}`;
-      table.refresh();
-    }));
+    document.querySelectorAll("a[data-category]").forEach((anchor) => anchor.addEventListener("click", () =>
+      table.filter({ category: anchor.dataset.category, outcome: "wrong" in anchor.dataset ? "wrong" : "" })));
   }
 
   // -- The painted text ----------------------------------------------------------------------------------------------
@@ -252,6 +260,7 @@
       this.prose = root.querySelector(".prose");
       this.aside = root.querySelector(".asked");
       this.strip = root.querySelector(".strip");
+      this.bare = root.querySelector(".bare");
       this.select = root.querySelector("select[data-document]");
       this.show = root.querySelector("select[data-show]");
       data.documents.forEach((each, i) => this.select.append(el("option", { value: i }, each.title)));
@@ -260,6 +269,8 @@
       this.show.addEventListener("change", () => this.load(this.document));
       root.querySelectorAll("button[data-step]").forEach((button) =>
         button.addEventListener("click", () => this.turn(this.page + Number(button.dataset.step))));
+      root.querySelectorAll("button[data-offset]").forEach((button) =>
+        button.addEventListener("click", () => this.goTo(Number(button.dataset.document), Number(button.dataset.offset))));
       if (data.documents.length) this.load(0);
     }
 
@@ -354,6 +365,7 @@
 
     close() {
       this.aside.hidden = true;
+      this.bare.hidden = false;
       this.prose.querySelectorAll(".s.chosen").forEach((node) => node.classList.remove("chosen"));
     }
 
@@ -371,6 +383,7 @@
       const quote = el("p", { class: "quote" }, data.documents[this.document].text.slice(start, end));
       this.aside.replaceChildren(...[link("Close", () => this.close()), heading, quote, el("ol", {}, ...items), more].filter(Boolean));
       this.aside.hidden = false;
+      this.bare.hidden = true;
     }
 
     goTo(position, offset) {

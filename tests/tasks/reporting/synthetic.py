@@ -39,14 +39,15 @@ def build_run(
     document = Document.create("heron", text, title=text.splitlines()[0], sections=((0, "page <1>"),))
     facts = [Fact.create(document, start, end, text[start:end]) for start, end in split_sentences(text)[1:-1]]
     pairs = _pairs(facts, forms, repeat)
-    rejections = [
-        Rejection("filter", reason, pairs[0].id, text[:80]) for reason in ("ungrounded", "ungrounded", "echo")
-    ]
+    lost = _pair(facts[-1], "wh", "lost")
+    rejections = [Rejection("filter", reason, lost.id, text[:80]) for reason in ("ungrounded", "ungrounded", "echo")]
     write_records(run / "documents.jsonl", [document])
     write_records(run / "chunks.jsonl", [Chunk.create(document, 0, len(text))])
     write_records(run / "facts.jsonl", facts)
     write_records(run / "pairs.jsonl", pairs)
     write_records(run / "rejected.jsonl", rejections)
+    write_records(run / "candidates.jsonl", [*(pair for pair in pairs if pair.kind == "answerable"), lost])
+    write_records(run / "valid.jsonl", [])
     write_records(run / "train.jsonl", [_example(pair) for pair in pairs])
     _write_probes(run, facts)
     write_records(run / "training.jsonl", _training())

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.records import Document, Fact, Kind, Pair
-from tasks.reporting.coverage import STEPS, Painted, histogram, paint, step, utf16
+from tasks.records import Document, Fact, Kind, Pair, Rejection
+from tasks.reporting.coverage import STEPS, Bare, Painted, bare_facts, histogram, paint, step, utf16
 
 TEXT = "The pump was built in 1829. It lifts brine. Nobody counts."
 DOCUMENT = Document.create("heron", TEXT)
@@ -51,3 +51,15 @@ def test_a_step_is_the_last_one_reached(questions: int) -> None:
 def test_utf16_offsets_are_those_of_the_encoded_text(text: str, data: st.DataObject) -> None:
     offset = data.draw(st.integers(0, len(text)))
     assert utf16(text, [offset]) == [len(text[:offset].encode("utf-16-le")) // 2]
+
+
+def test_a_fact_without_a_question_is_named_with_the_last_reason() -> None:
+    first, second, third = (Fact.create(DOCUMENT, start, end, "") for start, end in ((0, 27), (28, 43), (44, 58)))
+    asked = Pair.create(
+        chunk_id="c", fact_id=first.id, source="heron", question="When?", answer="1829", evidence_start=0,
+        evidence_end=27, form="wh", kind="answerable",
+    )  # fmt: skip
+    rejections = [Rejection("draft", "too short", "x", ""), Rejection("filter", "echo", "y", "")]
+    about = {"x": (first.id, second.id), "y": (second.id,)}
+    found = bare_facts([first, second, third], [asked], rejections, about)
+    assert found == [Bare(second, "echo"), Bare(third, "")]

@@ -56,6 +56,7 @@ def test_a_rejection_that_was_written_but_not_counted_is_named(tmp_path: Path) -
 
 
 def test_a_saved_funnel_is_read_back_with_counts_of_the_files(tmp_path: Path) -> None:
+    write_records(tmp_path / "candidates.jsonl", [{"id": 1}, {"id": 2}, {"id": 3}])
     write_records(tmp_path / "pairs.jsonl", [{"id": 1}, {"id": 2}])
     write_records(tmp_path / "train.jsonl", [{"id": 1}])
     write_records(tmp_path / "valid.jsonl", [{"id": 2}])
@@ -63,8 +64,13 @@ def test_a_saved_funnel_is_read_back_with_counts_of_the_files(tmp_path: Path) ->
     saved = save_funnel(tmp_path, [Tally("filter", 2, 2)], {"sentences": 1})
     assert load_funnel(tmp_path) == saved
     assert saved.levels() == [
-        ("document", 1), ("characters", 6), ("sentence", 1), ("parsed", 2), ("pairs", 2), ("examples", 2),
+        ("document", 1), ("characters", 6), ("sentence", 1), ("candidates", 3), ("pairs", 2), ("examples", 2),
     ]  # fmt: skip
+
+
+def test_a_stage_that_is_run_again_keeps_its_place(tmp_path: Path) -> None:
+    saved = save_funnel(tmp_path, [Tally(name, 1, 1) for name in ("sentences", "probe", "mine", "filter")])
+    assert [tally.stage for tally in saved.stages] == ["sentences", "filter", "probe", "mine"]
 
 
 def test_a_leaking_funnel_keeps_its_problems(tmp_path: Path) -> None:
