@@ -77,7 +77,7 @@ def test_the_page_shows_funnel_coverage_configuration_and_command(whole: Path) -
 def test_ten_samples_of_what_is_wrong_and_of_what_was_taught_are_shown(whole: Path) -> None:
     text = outline(whole).text
     assert text.count("It should have declined.") + text.count("Right: 1829.") >= 10
-    assert "What wh is said 0.0 of heron?" in text
+    assert re.search(r"wh What wh is said 0\.\d of \w+\?", text)
 
 
 def test_what_is_still_wrong_stands_with_the_worst_first(whole: Path) -> None:
