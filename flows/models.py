@@ -96,7 +96,7 @@ def check_needs(config: Config) -> None:
     check_tracker(config.tuning.report_to)
     generator, student = resolve(config.generation.generator), config.tuning.student
     if generator.startswith(("http://", "https://")):
-        opened(generator)
+        opened(generator, config.generation.remote_code)
     elif generator.endswith(".gguf"):
         if not Path(generator).is_file():
             raise UsageError(f"--generator {generator}: no such file; give the path of a GGUF file")
