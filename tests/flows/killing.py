@@ -85,7 +85,7 @@ def script(run: Path) -> None:
         return real(generator, batch, sampling)
 
     repeater = Repeater()
-    module.opened = lambda name: repeater
+    module.opened = lambda *names: repeater
     module.identity = lambda name: name
     module.complete_batch = noted
 
