@@ -28,7 +28,7 @@ def main(folder: Path) -> None:
     from tests.flows.killing import SCRIPTED, Repeater
 
     repeater = Repeater()
-    batches.opened = lambda name: repeater  # type: ignore[assignment]
+    batches.opened = lambda *names: repeater  # type: ignore[assignment]
     batches.identity = lambda name: name  # type: ignore[assignment]
     corpus, run = folder / "corpus", folder / "run"
     corpus.mkdir(parents=True)

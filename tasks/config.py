@@ -224,7 +224,7 @@ class Config(Section):
     curation: CurationConfig = CurationConfig()
     refusals: RefusalConfig = RefusalConfig()
     split: SplitConfig = SplitConfig()
-    imports: tuple[ImportConfig, ...] = ()
+    imports: tuple[ImportConfig, ...] = Field((), description="files of examples to train on too")
     tuning: TuningConfig = TuningConfig()
     probing: ProbeConfig = ProbeConfig()
 

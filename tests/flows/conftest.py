@@ -48,7 +48,7 @@ class PrefectServer:
     home: Path
     environment: dict[str, str]
 
-    def run(self, *command: str, timeout: float = 100) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, timeout: float = 400) -> subprocess.CompletedProcess[str]:
         """Run a command of Prefect's against it."""
         return subprocess.run(
             [sys.executable, "-m", "prefect", *command], env=self.environment, cwd=ROOT, capture_output=True, text=True,

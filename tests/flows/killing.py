@@ -42,7 +42,7 @@ CONFIG = Config.model_validate({"generation": SCRIPTED | {"batch_size": 1, "samp
 
 @dataclasses.dataclass(slots=True)
 class Repeater:
-    """A generator whose script is a rule: it rewords "When" and "What", and weighs everything by hash."""
+    """A generator whose script is a rule: it rewords "Who" and "What", and weighs everything by hash."""
 
     name: str = "scripted"
     scores: bool = True
@@ -59,7 +59,7 @@ class Repeater:
 
 def _reworded(prompt: str) -> str:
     asked = prompt.rpartition("Question: ")[2].partition("\n")[0]
-    return " " + asked.replace("When", "In what year").replace("What does", "Which thing does").rstrip("?")
+    return " " + asked.replace("Who ", "Which person ").replace("What ", "Which thing ").rstrip("?")
 
 
 def _drawn(text: str) -> int:
@@ -85,7 +85,7 @@ def script(run: Path) -> None:
         return real(generator, batch, sampling)
 
     repeater = Repeater()
-    module.opened = lambda name: repeater
+    module.opened = lambda *names: repeater
     module.identity = lambda name: name
     module.complete_batch = noted
 

@@ -47,7 +47,7 @@ def test_another_prompt_or_order_is_another_batch_and_a_budget_is_not() -> None:
 
 def test_a_batch_is_sampled_as_configured_and_comes_back_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = ScriptedGenerator(deque(["", " Which grain does mill 2 grind?"]))
-    monkeypatch.setattr("flows.batches.opened", lambda name: generator)
+    monkeypatch.setattr("flows.batches.opened", lambda *names: generator)
     settings = {"seed": 3, "generation.temperature": 0.3, "generation.top_p": 0.7, "generation.max_tokens": 9}
     result = complete_one.fn("key", [request(1), request(2)], config(**settings))
     sampled = {(s.temperature, s.top_p, s.max_tokens, s.seed) for _, s in generator.history}

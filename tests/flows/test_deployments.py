@@ -28,6 +28,8 @@ from tasks.errors import UsageError
 from tasks.storage import read_manifest
 from tests.flows.conftest import ROOT, PrefectServer
 
+# Each starts Python with all that a run needs: 10 s alone on 2 cores, minutes on a busy machine.
+pytestmark = pytest.mark.timeout(500)
 SERVE = [sys.executable, "-c", "from flows.cli import main; main()", "serve"]
 EVERY_SECOND = {"PREFECT_RUNNER_POLL_FREQUENCY": "1", "PREFECT_WORKER_QUERY_SECONDS": "1"}
 
@@ -50,7 +52,7 @@ def served(server: PrefectServer, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 def registered(server: PrefectServer, name: str, log: Path) -> None:
-    for _ in range(100):
+    for _ in range(600):
         with get_client(sync_client=True) as client:
             if any(f"self-instruct/{found.name}" == name for found in client.read_deployments()):
                 return

@@ -57,7 +57,7 @@ def test_twenty_kills_lose_a_batch_at_most_and_change_no_byte(server: PrefectSer
 def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put a scripted generator in place of a model."""
     repeater = Repeater()
-    monkeypatch.setattr(batches, "opened", lambda name: repeater)
+    monkeypatch.setattr(batches, "opened", lambda *names: repeater)
     monkeypatch.setattr(batches, "identity", lambda name: name)
 
 

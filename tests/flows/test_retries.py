@@ -21,8 +21,8 @@ def opening(monkeypatch: pytest.MonkeyPatch) -> list[Exception]:
     """Let a generator fail to open with the errors put into this list, one an attempt; then it opens."""
     problems: list[Exception] = []
 
-    def opened(name: str) -> Generator:
-        attempts.append(name)
+    def opened(*names: str) -> Generator:
+        attempts.append(names[0])
         if problems:
             raise problems.pop(0)
         return Repeater()
@@ -69,7 +69,7 @@ def test_a_wrong_setting_and_a_run_that_is_watched_fail_at_once(
 
 
 def test_a_batch_that_hangs_is_given_up(prefect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def hangs(name: str) -> Generator:
+    def hangs(*names: str) -> Generator:
         time.sleep(20)
         return Repeater()
 
