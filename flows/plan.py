@@ -24,7 +24,7 @@ from flows.finetune import fresh_twins, tuning
 from flows.generate import drafting, read
 from flows.models import named, opened, resolve
 from flows.pace import known_speed
-from flows.probe import asking, collect, put
+from flows.probe import asking, collect, put_quietly
 from flows.run_folder import begin
 from flows.students import Student
 from flows.terminal import wait
@@ -246,7 +246,7 @@ class Planning:
         def measure() -> float:
             student = untuned(self.config)
             sample = probes[:: math.ceil(len(probes) / PROBES)]
-            return seconds_of(lambda: put(student, sample)) / len(sample)
+            return seconds_of(lambda: put_quietly(student, sample)) / len(sample)
 
         return self.speeds.of("probe", asking(self.config), measure if is_here(self.config.tuning.student) else None)
 

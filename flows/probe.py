@@ -5,7 +5,7 @@ probes.jsonl of the corpus + pairs held out of training  ->  probes.jsonl result
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from prefect import flow, task
@@ -134,26 +134,33 @@ def asking(config: Config) -> str:
 
 
 def put(student: Student, probes: Sequence[Probe], *, work: str = "") -> list[ProbeResult]:
-    """Put probes to the base and the tuned model in the same batches; show a bar."""
+    """Put probes to the base and the tuned model in the same batches; show how far it is."""
+    with progress("probing", "probes", len(probes), work=work) as shown:
+        return put_quietly(student, probes, shown.to)
+
+
+def put_quietly(
+    student: Student, probes: Sequence[Probe], report: Callable[[int, int], None] | None = None
+) -> list[ProbeResult]:
+    """Put probes to both models; ``report`` is called with how many are answered, of how many."""
     from tasks.probing.asking import ask_both
 
     def render(item: Probe) -> str:
         return student.prompt(item.question, source=item.source, system=system_prompt(item.category, student.system))
 
-    with progress("probing", "probes", len(probes), work=work) as shown:
-        results = ask_both(
-            student.tuned,
-            student.tokenizer,
-            probes,
-            render=render,
-            opening=student.opening,
-            recalls=lambda item: item.category != "G",
-            barred=lambda item: student.bars(item.source),
-            base=student.base,
-            decoding=student.decoding,
-            progress=shown.to,
-        )
-        return list(results)
+    results = ask_both(
+        student.tuned,
+        student.tokenizer,
+        probes,
+        render=render,
+        opening=student.opening,
+        recalls=lambda item: item.category != "G",
+        barred=lambda item: student.bars(item.source),
+        base=student.base,
+        decoding=student.decoding,
+        progress=report,
+    )
+    return list(results)
 
 
 @task(task_run_name="judge {run.name}")
