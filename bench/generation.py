@@ -14,7 +14,7 @@ import platform
 import random
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -33,13 +33,14 @@ from tasks.corpus.readers import read_corpus
 from tasks.corpus.sentences import split_sentences
 from tasks.generation.drafting import Request, requests_for
 from tasks.generation.facts import build_ledger
+from tasks.generation.passages import cut_batches, passages
 from tasks.generation.transformer import TransformersGenerator
 from tasks.generation.variants import rule_pairs
 from tasks.records import Chunk, Fact, Pair
 
 RESULTS = Path(__file__).parent / "results" / "generation.md"
 CORPORA = [Path("corpora/heronsmere-works"), Path("corpora/the-lantern-ferry")]
-ROUNDS, PROMPTS, WINDOWS, CASES, EXAMPLES = 3, 256, 4, 60, 6
+ROUNDS, WINDOWS, CASES, EXAMPLES = 3, 4, 60, 6
 
 
 def material(corpus: Path, config: Config) -> tuple[list[Chunk], list[Fact], list[Pair]]:
@@ -56,9 +57,11 @@ def material(corpus: Path, config: Config) -> tuple[list[Chunk], list[Fact], lis
     return chunks, facts, pairs
 
 
-def asked_of(corpus: Path, config: Config) -> list[Request]:
+def asked_of(corpus: Path, config: Config) -> list[list[Request]]:
+    """What is asked of the model about a corpus, in the batches that the pipeline makes of it."""
     chunks, facts, pairs = material(corpus, config)
-    return requests_for(facts, pairs, chunks, config.generation)
+    requests = requests_for(facts, pairs, chunks, config.generation)
+    return cut_batches(requests, passages(facts), config.generation.batch_size)
 
 
 def sampled(config: Config, samples: int) -> Config:
@@ -67,11 +70,12 @@ def sampled(config: Config, samples: int) -> Config:
 
 def measure_speed(config: Config) -> str:
     """Take turns: bare loop, pipeline, bare loop, …; then the one-at-a-time loops."""
-    requests = asked_of(CORPORA[0], sampled(config, 2))[:PROMPTS]
+    batches = asked_of(CORPORA[0], sampled(config, 2))
+    requests = [request for batch in batches for request in batch]
     generator = opened(config.generation.generator)
     assert isinstance(generator, TransformersGenerator)
     bare(generator, requests[:8], config)  # the first use of a kernel takes longer
-    turns = [one_turn(generator, requests, config) for _ in range(ROUNDS)]
+    turns = [one_turn(generator, batches, config) for _ in range(ROUNDS)]
     found = {name: statistics.median(turn[name] for turn in turns) for name in turns[0]}
     windows = random.Random(config.seed).sample(material(CORPORA[0], config)[0], WINDOWS)
     four, precise = (one_at_a_time(windows, config, four_bits=bits) for bits in (True, False))
@@ -79,7 +83,8 @@ def measure_speed(config: Config) -> str:
     given = sum(len(ids) for ids in generator._encode([request.prompt for request in requests]))
     shown = [
         f"| tokens a second, median of {ROUNDS} turns | |", "|---|---|",
-        f"| bare loop, same engine, same {len(requests)} prompts | {alone:.0f} |",
+        f"| bare loop, same engine, same {len(requests)} prompts in one call a kind | {alone:.0f} |",
+        f"| pipeline: batches | {len(batches)}, of {len(requests) / len(batches):.0f} prompts on average |",
         f"| pipeline, writing (Prefect, batches, parsing, records; seconds of the likelihood checks taken off) "
         f"| {writing:.0f} = {writing / alone:.2f} of the bare loop |",
         f"| pipeline, likelihood checks and all | {whole:.0f} = {whole / alone:.2f} |",
@@ -94,17 +99,17 @@ def measure_speed(config: Config) -> str:
     return "\n".join(shown)
 
 
-def one_turn(generator: TransformersGenerator, requests: Sequence[Request], config: Config) -> dict[str, float]:
+def one_turn(generator: TransformersGenerator, batches: list[list[Request]], config: Config) -> dict[str, float]:
     """Run the bare loop and then the pipeline; return speeds in tokens a second, shares of time, and what was read."""
     generator._heads.clear()
     spent: dict[str, float] = defaultdict(float)
     heads = generator.heads_computed
     with clocked(generator, spent):
-        tokens, seconds = bare(generator, requests, config)
+        tokens, seconds = bare(generator, [request for batch in batches for request in batch], config)
     found = {"bare": tokens / seconds, "read": spent["read"] - tokens, "heads": generator.heads_computed - heads}
     spent.clear()
     with clocked(generator, spent):
-        drafts, seconds = piped(requests, config)
+        drafts, seconds = piped(batches, config)
     return found | {
         "writing": drafts.tokens / (seconds - spent["score"]),
         "whole": drafts.tokens / seconds,
@@ -141,7 +146,7 @@ def measure_survival(config: Config) -> str:
 def measure_thresholds(config: Config) -> str:
     parts = ["Each check's wrong ones: " + "; ".join(f"`{name}`: {how}" for name, how in PUT_WRONG.items()) + "."]
     for corpus in CORPORA:
-        drawn = cases(asked_of(corpus, sampled(config, 4)), CASES)
+        drawn = cases([one for batch in asked_of(corpus, sampled(config, 4)) for one in batch], CASES)
         found = trials(opened(config.generation.generator), drawn)
         parts += [f"### {corpus.name}, {len(drawn)} pairs", table(found, GenerationConfig())]
     return "\n\n".join(parts)

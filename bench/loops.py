@@ -72,10 +72,9 @@ def bare(generator: TransformersGenerator, requests: Sequence[Request], config: 
     return generator.tokens_generated - before, time.perf_counter() - started
 
 
-def piped(requests: Sequence[Request], config: Config) -> tuple[Drafts, float]:
+def piped(batches: Sequence[Sequence[Request]], config: Config) -> tuple[Drafts, float]:
     """Let the pipeline do the same in a flow, with nothing kept from before; return its drafts and seconds."""
-    drafts, size = Drafts(), config.generation.batch_size
-    batches = [requests[start : start + size] for start in range(0, len(requests), size)]
+    drafts = Drafts()
 
     @flow
     def generate_only() -> None:
