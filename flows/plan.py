@@ -36,8 +36,8 @@ from tasks.records import Chunk, Document, Example, Fact, Pair, Probe
 from tasks.storage import read_records
 
 BEFORE, NOW, UNKNOWN = "an earlier run", "measured now", "unknown until the first run"
-REQUESTS, PROBES = 16, 8
-"""How much of the work is done to measure its speed."""
+REQUESTS, PROBES = 16, 32
+"""How much of the work is done to measure its speed; a whole batch of probes, for the memory that it takes."""
 TOKENS_A_WORD = 1.4
 """Of English, for a model whose tokenizer is not here: 1.3 to 1.5 for Llama's and GPT's."""
 
@@ -53,7 +53,11 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a run would take. Tokens are the generator's; ``memory_mb`` None is unknown."""
+    """What a run would take. Tokens are the generator's.
+
+    ``memory_mb`` is the most that an earlier run held, or, where a stage was measured now, the least that one will: a
+    run meets longer batches than the few that were tried. None is unknown.
+    """
 
     words: int
     facts: int
@@ -65,6 +69,12 @@ class Estimate:
     probes: int
     stages: tuple[Stage, ...]
     memory_mb: int | None
+
+    @property
+    def tried(self) -> bool:
+        """Whether a model was tried now, so that a run may hold more memory than the estimate says."""
+        models = [stage for stage in self.stages if stage.name in ("generate", "finetune", "probe")]
+        return any(stage.basis == NOW and stage.seconds for stage in models)
 
     @property
     def minutes(self) -> float | None:

@@ -53,13 +53,16 @@ def print_plan(estimate: "Estimate") -> None:
         table.add_row(Text(stage.name), Text(duration(stage.seconds)), Text(stage.basis, "dim"))
     console.print(table)
     total = "not known" if estimate.minutes is None else duration(60 * estimate.minutes)
-    memory = "memory not known" if estimate.memory_mb is None else f"{estimate.memory_mb / 1000:.1f} GB of memory"
+    least = "at least " if estimate.tried else ""
+    memory = (
+        "memory not known" if estimate.memory_mb is None else f"{least}{estimate.memory_mb / 1000:.1f} GB of memory"
+    )
     console.print(Text(f"{total} in all, {memory}", "bold"))
 
 
 def plan_row(estimate: "Estimate") -> dict[str, Any]:
     """An estimate as a JSON object."""
-    return asdict(estimate) | {"minutes": estimate.minutes}
+    return asdict(estimate) | {"minutes": estimate.minutes, "memory_at_least": estimate.tried}
 
 
 def print_findings(findings: list["Finding"]) -> None:

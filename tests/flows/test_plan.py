@@ -51,7 +51,7 @@ def test_models_that_lie_here_are_tried(model: Path, corpus: Path, speeds: None)
     assert found.words == len(TEXT.split()) and found.facts > 5 and found.examples > 10 and found.probes > 60
     assert found.prompt_tokens > found.calls * 100 and 0 < found.written_tokens <= 4 * found.calls
     assert {stage.basis for stage in found.stages} == {NOW}
-    assert found.steps and found.memory_mb and found.minutes
+    assert found.steps and found.memory_mb and found.minutes and found.tried
     assert {path.name for path in corpus.parent.iterdir()} <= {corpus.name, "speeds.json", ".speeds.json.lock"}
 
     config = built(**{"generation.generator": str(model), "tuning.student": str(model), "tuning.minutes": 0.001})
@@ -88,4 +88,4 @@ def test_earlier_runs_are_remembered(corpus: Path, speeds: None) -> None:
     assert finetune.basis == probe.basis == BEFORE and found.calls == 0
     assert found.steps is not None and finetune.seconds is not None
     assert 10 + 2 * found.steps < finetune.seconds < 10 + 2 * found.steps + 0.5 * found.examples
-    assert probe.seconds == pytest.approx(0.25 * found.probes) and found.memory_mb == 900
+    assert probe.seconds == pytest.approx(0.25 * found.probes) and found.memory_mb == 900 and not found.tried
