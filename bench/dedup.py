@@ -18,11 +18,13 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
-from itertools import combinations
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bench.synthetic_pairs import labelled_pairs
 from tasks.config import CurationConfig
@@ -70,17 +72,26 @@ def measure_index(count: int = 100_000) -> Figures:
     return figures | {"texts": count, "matches": found, "bytes": (peak_mib() - held) * 2**20 / count}
 
 
+def _codes(keys: Iterable[object]) -> NDArray[np.int64]:
+    """Equal numbers for equal keys."""
+    numbers: dict[object, int] = {}
+    return np.array([numbers.setdefault(key, len(numbers)) for key in keys])
+
+
 def measure_quality(count: int = QUALITY) -> Figures:
     """What is dropped, against the comparison of every pair with every other."""
     labels = {pair.id: (label, pair) for label, pair in labelled_pairs(2 * count, seed=11)}
     sample = list(labels.values())[:count]
     pairs = [pair for _, pair in sample]
-    worded = [wording(pair.question) for pair in pairs]
+    # Duplicates have equal names and numbers, or are word for word the same: the other pairs need not be looked at.
+    marked = _codes(wording(pair.question).marks for pair in pairs)
+    worded = _codes(normalise(pair.question) for pair in pairs)
     truth, threshold = set(), CONFIG.duplicate_similarity
-    for left, right in combinations(range(count), 2):
-        # Equal marks are part of both halves of the definition: the rest need not be looked at.
-        if worded[left].marks == worded[right].marks and are_duplicates(pairs[left], pairs[right], threshold):
-            truth.add(frozenset((pairs[left].id, pairs[right].id)))
+    for left in range(count):
+        same = (marked[left + 1 :] == marked[left]) | (worded[left + 1 :] == worded[left])
+        for right in np.flatnonzero(same) + left + 1:
+            if are_duplicates(pairs[left], pairs[right], threshold):
+                truth.add(frozenset((pairs[left].id, pairs[right].id)))
     kept, rejections = drop_duplicates(pairs, CONFIG)
     kept_ids = {pair.id for pair in kept}
     named = {frozenset((rejection.ref, rejection.excerpt.split()[2])) for rejection in rejections}

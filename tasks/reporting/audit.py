@@ -201,20 +201,22 @@ def _filters(files: Files) -> Look:
 
 
 def _duplicates(files: Files) -> Look:
-    """All pairs of one source, kind and set of names and numbers with each other: no others can be duplicates."""
+    """All pairs of one source and kind that have equal names and numbers, or the same words: no others can be."""
     groups: dict[tuple[object, ...], list[Pair]] = defaultdict(list)
     settled = files.settled
     for pair in files.pairs:
-        groups[pair.source, pair.kind, marks(scan(pair.question))].append(pair)
-    compared, problems = 0, []
+        read = scan(pair.question)
+        groups[pair.source, pair.kind, "marks", marks(read)].append(pair)
+        groups[pair.source, pair.kind, "words", *read.words].append(pair)
+    compared, found = 0, {}
     for group in groups.values():
         for one, other in combinations(group, 2):
             compared += 1
-            if not settled.intersection((one.id, other.id)) and are_duplicates(
-                one, other, files.curation.duplicate_similarity
-            ):
-                problems.append(f"pairs {one.id} {one.question!r} and {other.id} {other.question!r} are duplicates")
-    return f"{len(files.pairs):,} pairs, {compared:,} comparisons", problems
+            if settled.intersection((one.id, other.id)):
+                continue
+            if are_duplicates(one, other, files.curation.duplicate_similarity):
+                found[one.id, other.id] = f"pair {one.id} {one.question!r} duplicates {other.id} {other.question!r}"
+    return f"{len(files.pairs):,} pairs, {compared:,} comparisons", list(found.values())
 
 
 def _contradictions(files: Files) -> Look:
