@@ -105,6 +105,11 @@ def child(folder: Path, run: Path) -> int:
     os._exit(code)
 
 
+def ended(process: int) -> bool:
+    """Whether a child has ended; it is still there to be waited for."""
+    return os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
 def finished(run: Path) -> set[str]:
     """Keys of the batches whose results are whole."""
     whole = set()
@@ -138,7 +143,7 @@ def main(folder: Path) -> None:
             process = child(folder, run)
             if turn < IN_A_ROW - 1:
                 target = lines + chance.randint(1, 8)
-                while len(begun(run, 0)) < target:
+                while len(begun(run, 0)) < target and not ended(process):
                     time.sleep(0.002)
                 time.sleep(chance.uniform(0, 0.1))
             elif not last:
