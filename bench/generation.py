@@ -72,7 +72,7 @@ def measure_speed(config: Config) -> str:
     """Take turns: bare loop, pipeline, bare loop, …; then the one-at-a-time loops."""
     batches = asked_of(CORPORA[0], sampled(config, 2))
     requests = [request for batch in batches for request in batch]
-    generator = opened(config.generation.generator)
+    generator = opened(config.generation.generator, config.generation.remote_code)
     assert isinstance(generator, TransformersGenerator)
     bare(generator, requests[:8], config)  # the first use of a kernel takes longer
     turns = [one_turn(generator, batches, config) for _ in range(ROUNDS)]
@@ -147,7 +147,7 @@ def measure_thresholds(config: Config) -> str:
     parts = ["Each check's wrong ones: " + "; ".join(f"`{name}`: {how}" for name, how in PUT_WRONG.items()) + "."]
     for corpus in CORPORA:
         drawn = cases([one for batch in asked_of(corpus, sampled(config, 4)) for one in batch], CASES)
-        found = trials(opened(config.generation.generator), drawn)
+        found = trials(opened(config.generation.generator, config.generation.remote_code), drawn)
         parts += [f"### {corpus.name}, {len(drawn)} pairs", table(found, GenerationConfig())]
     return "\n\n".join(parts)
 
