@@ -32,14 +32,14 @@ FIRST = [
 SECOND = [text.replace("Basin", "Tower").replace("dug", "raised") for text in FIRST[:20]]
 
 
-@pytest.mark.timeout(400)  # 20 s alone on 2 cores, minutes on a busy machine
+@pytest.mark.timeout(900)  # half a minute alone on 2 cores, many on a machine with five times its load
 def test_twenty_kills_lose_a_batch_at_most_and_change_no_byte(server: PrefectServer, tmp_path: Path) -> None:
     (tmp_path / "corpus").mkdir()
     (tmp_path / "corpus" / "tolvash.txt").write_text(TEXT)
     quiet = {"PREFECT_LOGGING_TO_API_ENABLED": "false", "PREFECT_LOGGING_LEVEL": "CRITICAL"}
     subprocess.run(
         [sys.executable, "-m", "tests.flows.killing", str(tmp_path)], env=server.environment | quiet, cwd=ROOT,
-        check=True, capture_output=True, timeout=380,
+        check=True, capture_output=True, timeout=800,
     )  # fmt: skip
     trials = json.loads((tmp_path / "trials.json").read_text())["trials"]
     assert sum(trial["killed"] for trial in trials) == KILLS
