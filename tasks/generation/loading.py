@@ -50,8 +50,10 @@ def load_model(name: str, *, remote_code: str = "", **options: Any) -> Any:
         ModelError: when its weights are absent, gated, not safetensors, or it needs code of its own.
     """
     from transformers import AutoModelForCausalLM
+    from transformers.utils.logging import disable_progress_bar
 
     check_model(name)
+    disable_progress_bar()  # type: ignore[no-untyped-call]  # the command has bars of its own, and none in a pipe
     quantised = "quantization_config" in options
     try:
         with _plain_falcon() if quantised else nullcontext():

@@ -15,7 +15,6 @@ import torch
 from bitsandbytes.nn import Linear4bit
 from peft import PeftModel, prepare_model_for_kbit_training
 from transformers import BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerBase
-from transformers.utils import logging as transformers_logging
 
 from tasks.embedded import embedded_student
 from tasks.errors import ModelError, StorageError
@@ -72,7 +71,6 @@ def load_student(
     Raises:
         ModelError: when the weights are absent, gated, not safetensors, or need code of their own.
     """
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     cuda = torch.cuda.is_available()
     usual = torch.bfloat16 if cuda and method != "full" else torch.float32
     options: dict[str, Any] = {"dtype": dtype or usual}
