@@ -155,7 +155,8 @@ def settle(run: Path, config: Config) -> None:
     with bar("settling", "questions", len(examples), work=f"settling {named(config)}") as progress:
         found = calibrate(
             student.tuned, student.tokenizer, student.renderer, examples, student.decoding, base=student.base,
-            dropout=config.tuning.question_dropout, seed=config.seed, progress=progress.to,
+            dropout=config.tuning.question_dropout, most_refused=config.tuning.most_refused, seed=config.seed,
+            progress=progress.to,
         )  # fmt: skip
     write_json(run / CALIBRATION, asdict(found))
     logger.info(

@@ -108,7 +108,7 @@ def sides(run: Path, pairs: Sequence[Pair], trained: Sequence[Example]) -> Drawn
     held_out = [pair for pair in answerable if pair.id in valid]
     maker = refusal_maker(run, "probe")
     return Drawn(
-        trained=[pair for pair in answerable if pair.id in taught],
+        trained=[pair for pair in pairs if pair.id in taught],
         held_out=held_out,
         withheld=[pair for pair in answerable if pair.id not in taught | valid],
         refusals=[twin for pair in held_out for twin in maker.twins(pair)],

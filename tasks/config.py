@@ -188,6 +188,9 @@ class TuningConfig(Section):
     max_length: int = Field(256, ge=16, description="tokens; longer examples are rejected, never cut")
     replay_share: float = Field(0.06, ge=0, lt=1, description="general items from the base itself, against forgetting")
     weight_decay: float = Field(0.0, ge=0, description="of AdamW")
+    most_refused: float = Field(
+        0.1, ge=0, le=1, description="answerable validation questions that the calibrated margin may refuse at most"
+    )
     activation_checkpointing: bool = Field(False, description="recompute activations: slower, far less memory")
     report_to: Literal["none", "mlflow", "tensorboard", "trackio", "wandb"] = Field(
         "none", description="a tracker that is installed; the run's own files hold the figures in any case"

@@ -3,7 +3,8 @@
     valid.jsonl (questions in wordings that were not trained, refusals among them)  ->  {"threshold": -1.7, "n": 96}
 
 Greedy decoding refuses where the refusal opening is the likeliest; how sure that has to be is chosen on validation,
-where the mean of answered knowns and refused unknowns is largest (Youden's index, tasks/probing/metrics.py).
+where the mean of answered knowns and refused unknowns is largest (Youden's index, tasks/probing/metrics.py), with few
+knowns refused.
 """
 
 from collections.abc import Sequence
@@ -42,13 +43,15 @@ def calibrate(
     *,
     base: nn.Module | None = None,
     dropout: float = 0.0,
+    most_refused: float = 1.0,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Calibration:
     """Choose the refusal threshold of a tuned model on validation examples; ``base`` as in ``ask``.
 
     With ``dropout`` most questions are asked with that share of their words left out: people word questions as no rule
-    does, and a threshold fitted to rule-made wordings alone would refuse theirs. ``progress`` as in ``ask``.
+    does, and a threshold fitted to rule-made wordings alone would refuse theirs. ``most_refused`` is the share of the
+    answerable questions that may be refused at most, ``progress`` as in ``ask``.
     """
     examples = noisy_passes(examples, dropout, 1, seed=seed)
     prompts = [renderer.asked(item.prompt, source=item.source, system=item.system) for item in examples]
@@ -72,5 +75,6 @@ def calibrate(
     refusals = [item.answer.startswith(OPENING) for item in examples]
     known = [answer.margin for answer, refusal in zip(answers, refusals, strict=True) if not refusal]
     unknown = [answer.margin for answer, refusal in zip(answers, refusals, strict=True) if refusal]
+    threshold = best_threshold(known, unknown, most_refused=most_refused) if known and unknown else 0.0
     enough = min(len(known), len(unknown)) >= FEWEST
-    return Calibration(best_threshold(known, unknown) if enough else 0.0, len(known), len(unknown))
+    return Calibration(threshold if enough else 0.0, len(known), len(unknown))

@@ -87,11 +87,12 @@ def auroc(known: Sequence[float], unknown: Sequence[float]) -> Figure | None:
     return Figure(area, m + n, max(0.0, area - half), min(1.0, area + half))
 
 
-def best_threshold(known: Sequence[float], unknown: Sequence[float]) -> float:
+def best_threshold(known: Sequence[float], unknown: Sequence[float], *, most_refused: float = 1.0) -> float:
     """The margin above which to refuse, so that the mean of refused unknowns and answered knowns is largest.
 
     Midway between two margins, so that a shift of either side is borne best; of equal choices the highest, which
-    refuses least. This is Youden's index (1950) over the margins of validation probes.
+    refuses least. This is Youden's index (1950) over the margins of validation probes, among the thresholds that refuse
+    no larger share of the knowns than ``most_refused``.
 
     Raises:
         ValueError: when either side is empty: no threshold can be chosen then.
@@ -105,7 +106,8 @@ def best_threshold(known: Sequence[float], unknown: Sequence[float]) -> float:
     def gain(cut: float) -> tuple[float, float]:
         return bisect_right(answered, cut) / len(known) - bisect_right(passed, cut) / len(unknown), cut
 
-    return max(cuts, key=gain)
+    allowed = [cut for cut in cuts if bisect_right(answered, cut) >= (1 - most_refused) * len(known)]
+    return max(allowed, key=gain)
 
 
 def outcomes(probes: Iterable[Probe], results: Iterable[ProbeResult], model: str) -> list[Outcome]:

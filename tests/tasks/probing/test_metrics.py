@@ -79,6 +79,9 @@ def test_auroc_is_the_share_of_won_pairs(known: list[int], unknown: list[int]) -
 def test_the_threshold_lies_midway_where_the_sides_part() -> None:
     assert best_threshold([-9.0, -5.0], [3.0, 4.0]) == -1.0
     assert best_threshold([-9.0, -5.0, 6.0], [3.0, 4.0, 5.0]) == -1.0
+    assert best_threshold([-9.0, -5.0, 3.5], [3.0, 4.0, 4.5], most_refused=0.0) == 3.75
+    assert best_threshold([-9.0, -5.0, 5.0], [3.0, 4.0, 4.5], most_refused=0.5) == -1.0
+    assert best_threshold([-9.0, -5.0, 5.0], [3.0, 4.0, 4.5], most_refused=0.1) == 6.0
     assert best_threshold([0.0], [0.0]) == 1.0  # nothing to gain: refuse least
     with pytest.raises(ValueError, match="needs margins"):
         best_threshold([], [1.0])
