@@ -147,7 +147,7 @@ def main(folder: Path) -> None:
                     time.sleep(0.002)
                 time.sleep(chance.uniform(0, 0.1))
             elif not last:
-                time.sleep(chance.uniform(0, 0.9 * whole))
+                time.sleep(chance.uniform(0, 0.6 * whole))
             if not last:
                 os.kill(process, signal.SIGKILL)
             status = os.waitpid(process, 0)[1]

@@ -54,7 +54,7 @@ def test_models_that_lie_here_are_tried(model: Path, corpus: Path, speeds: None)
     assert found.steps and found.memory_mb and found.minutes and found.tried
     assert {path.name for path in corpus.parent.iterdir()} <= {corpus.name, "speeds.json", ".speeds.json.lock"}
 
-    config = built(**{"generation.generator": str(model), "tuning.student": str(model), "tuning.minutes": 0.001})
+    config = built(**{"generation.generator": str(model), "tuning.student": str(model), "tuning.minutes": 0.00001})
     assert plan(corpus, config).steps == 1
 
 
