@@ -284,9 +284,7 @@ def _subject_questions(clause: Clause) -> Iterator[Asked]:
         return
     opening = "who" if is_person(head) else "what"
     group = clause.verb_group()
-    if clause.subject.number == "plural" and opening == "who":
-        pass
-    elif clause.subject.number == "plural":
+    if clause.subject.number == "plural":
         group = _singular(clause)
     rest = tidy(" ".join([*group, *(argument.text for argument in clause.arguments)]))
     yield Asked("wh", opening, rest, rest, clause.subject.text, "subject")
