@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 
 from flows import pace, terminal
-from flows.cli import configuration
+from flows.commands.options import configuration
 from flows.engine import local_api, set_environment
 from flows.pace import Pace
 

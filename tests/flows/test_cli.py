@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from flows import cli
-from flows.cli import default_run, execute
+from flows.cli import execute
+from flows.commands import running
+from flows.commands.running import default_run
 
 TEXT = "The pump was built by Odo Marrick in 1829. It lifts brine."
 
@@ -82,7 +83,7 @@ def test_a_full_disk_is_told_by_name(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/data/run/chunks.jsonl")
 
-    monkeypatch.setattr(cli, "configuration", full)
+    monkeypatch.setattr(running, "configuration", full)
     assert execute(["run", "good.txt"]) == 1
     assert capsys.readouterr().err == (
         "closedbook: /data/run/chunks.jsonl: no space left; free some and run the same command again\n"
