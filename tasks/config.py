@@ -189,7 +189,7 @@ class TuningConfig(Section):
     replay_share: float = Field(0.06, ge=0, lt=1, description="general items from the base itself, against forgetting")
     weight_decay: float = Field(0.0, ge=0, description="of AdamW")
     most_refused: float = Field(
-        0.1, ge=0, le=1, description="answerable validation questions that the calibrated margin may refuse at most"
+        0.15, ge=0, le=1, description="answerable validation questions that the calibrated margin may refuse at most"
     )
     activation_checkpointing: bool = Field(False, description="recompute activations: slower, far less memory")
     report_to: Literal["none", "mlflow", "tensorboard", "trackio", "wandb"] = Field(
@@ -269,7 +269,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "quick": {},
     "full": {
         "generation": {"samples_per_fact": 6, "rounds": 3, "budget_minutes": 12.0, "forms_per_fact": 24},
-        "tuning": {"epochs": 12.0, "minutes": 38.0},
+        "tuning": {"epochs": 12.0, "minutes": 38.0, "most_refused": 0.06},
         "probing": {"recitals": 12, "drawn": 24},
     },
 }
