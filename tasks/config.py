@@ -188,8 +188,9 @@ class TuningConfig(Section):
     max_length: int = Field(256, ge=16, description="tokens; longer examples are rejected, never cut")
     replay_share: float = Field(0.06, ge=0, lt=1, description="general items from the base itself, against forgetting")
     weight_decay: float = Field(0.0, ge=0, description="of AdamW")
+    # Below the presets' goals (15 and 6%): people's questions were refused 1.5 times as often as validation's.
     most_refused: float = Field(
-        0.15, ge=0, le=1, description="answerable validation questions that the calibrated margin may refuse at most"
+        0.1, ge=0, le=1, description="answerable validation questions that the calibrated margin may refuse at most"
     )
     activation_checkpointing: bool = Field(False, description="recompute activations: slower, far less memory")
     report_to: Literal["none", "mlflow", "tensorboard", "trackio", "wandb"] = Field(
@@ -269,7 +270,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "quick": {},
     "full": {
         "generation": {"samples_per_fact": 6, "rounds": 3, "budget_minutes": 12.0, "forms_per_fact": 24},
-        "tuning": {"epochs": 12.0, "minutes": 38.0, "most_refused": 0.06},
+        "tuning": {"epochs": 12.0, "minutes": 38.0, "most_refused": 0.04},
         "probing": {"recitals": 12, "drawn": 24},
     },
 }
