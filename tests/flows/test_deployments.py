@@ -16,10 +16,12 @@ from prefect.client.schemas.filters import (
     ArtifactFilterFlowRunId,
     FlowRunFilter,
     FlowRunFilterDeploymentId,
+    FlowRunFilterName,
     LogFilter,
     LogFilterFlowRunId,
 )
 from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import PrefectHTTPStatusError
 
 from flows.deployments import Nightly, deployments, serve_all
@@ -67,7 +69,8 @@ def parameters(**values: object) -> list[str]:
 
 def latest(name: str) -> FlowRun:
     with get_client(sync_client=True) as client:
-        return next(run for run in client.read_flow_runs(limit=20) if run.name == name)
+        named = FlowRunFilter(name=FlowRunFilterName(any_=[name]))  # the nightly's planned runs fill any page of runs
+        return client.read_flow_runs(flow_run_filter=named, sort=FlowRunSort.START_TIME_DESC)[0]
 
 
 def test_a_deployed_run_is_watched_to_its_end_and_leaves_artifacts_and_logs(
