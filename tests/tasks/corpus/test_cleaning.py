@@ -129,8 +129,12 @@ def test_an_illustration_bracket_that_never_closes_swallows_nothing() -> None:
     assert "caption" not in dict(kinds(text)).values()
 
 
+# What stands between the two ends of a caption's bracket is caption: halves of one are not shuffled.
+PARAGRAPHS = [part for part in BOOK.split("\n\n") if part.count("[") == part.count("]")]
+
+
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.sampled_from(BOOK.split("\n\n")), max_size=20).map("\n\n".join))
+@given(st.lists(st.sampled_from(PARAGRAPHS), max_size=20).map("\n\n".join))
 def test_marks_are_sentences_in_order_and_long_prose_outside_lists_is_never_one(text: str) -> None:
     sentences = split_sentences(text)
     found = boilerplate(text, sentences)
