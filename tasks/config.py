@@ -188,7 +188,7 @@ class TuningConfig(Section):
     max_length: int = Field(256, ge=16, description="tokens; longer examples are rejected, never cut")
     replay_share: float = Field(0.06, ge=0, lt=1, description="general items from the base itself, against forgetting")
     weight_decay: float = Field(0.0, ge=0, description="of AdamW")
-    # Below the presets' goals (15 and 6%): people's questions were refused 1.5 times as often as validation's.
+    # Below the presets' goals (15 and 6%): with 0.15 people saw 23% refused (bench/results/recipes.md).
     most_refused: float = Field(
         0.1, ge=0, le=1, description="answerable validation questions that the calibrated margin may refuse at most"
     )

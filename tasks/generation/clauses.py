@@ -4,14 +4,20 @@ Clause(subject="the cistern", auxiliaries=("is",), verb_text="emptied", argument
 .statement  ->  "The cistern is emptied every 90 days."
 """
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from spacy.tokens import Token
 
-from tasks.generation.phrases import Phrase, has_subject, tidy
+from tasks.generation.phrases import Phrase, has_subject, restrictive, tidy
 
 VERB_TAGS = {"VB", "VBD", "VBG", "VBN", "VBP", "VBZ", "MD"}
+POINTERS = set(
+    """
+        that this there who which i we you these those both each one some others all none neither either
+    """.split()
+)
 DENYING = {"no", "not", "n't", "never", "neither", "nor", "nobody", "nothing", "none", "hardly", "without"}
 
 
@@ -171,3 +177,44 @@ def loses_negation(verb: Token, kept: Collection[Token]) -> bool:
         if up.i == verb.i:
             return True
     return False
+
+
+def tells(token: Token) -> bool:
+    """Whether an apposition says what its noun is: one noun, set off by a comma or a bracket, no amounts, no list."""
+    noun = token.head
+    if token.dep_ != "appos" or token.lower_ in POINTERS | {"one", "ones"} or token.i == noun.i + 1:
+        return False
+    if any(word.pos_ not in ("NOUN", "PROPN") for word in (token, noun)):
+        return False
+    first = min(word.i for word in token.subtree)
+    set_off = first > 0 and token.doc[first - 1].text in (",", "(", "\u2014", "\u2013")
+    listed = sum(child.dep_ in ("appos", "conj") for child in noun.children) > 1
+    listed = listed or any(child.dep_ in ("conj", "appos") for child in token.children)
+    amounts = any(child.dep_ == "nummod" for word in (token, noun) for child in word.lefts)
+    said = any(
+        child.dep_ in ("det", "poss", "predet") or child.pos_ == "PROPN"
+        for word in (token, noun)
+        for child in word.lefts
+    )
+    return set_off and said and not listed and not amounts
+
+
+def ambiguous(verb: Token) -> bool:
+    """A relative clause of which one cannot tell what it describes, or that says when something else happens.
+
+    "the keys of the store, which he carries"; "Founder's Day, when every hand is given gloves"
+    """
+    opening = next((child for child in verb.subtree if child.tag_ in ("WDT", "WP", "WP$", "WRB")), None)
+    if opening is None:
+        return has_subject(verb)  # "the first words she had spoken": what she spoke is left out
+    if opening.lower_ == "when":
+        return True
+    noun = verb.head
+    within = noun.dep_ == "pobj" and noun.head.lower_ == "of" and noun.head.head.pos_ in ("NOUN", "PROPN")
+    return within and noun.pos_ == "NOUN" and opening.lower_ in ("which", "where") and not restrictive(verb)
+
+
+def spoken_spans(text: str) -> list[tuple[int, int]]:
+    """Spans of direct speech of over three words: what somebody says there is not what the text states."""
+    spans = [match.span() for match in re.finditer(r'"[^"\n]*(?:\n[^"\n]+)*"|\u201c[^\u201d]*\u201d', text)]
+    return [(start, end) for start, end in spans if len(text[start:end].split()) > 3]

@@ -157,9 +157,8 @@ class EndpointGenerator:
             try:
                 for future in futures:
                     future.result()
-            except BaseException:
+            finally:
                 pool.shutdown(cancel_futures=True)
-                raise
 
     def _finish(self, key: tuple[str, int, Sampling]) -> None:
         prompt, seed, sampling = key

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 from tasks.generation.clauses import Clause, Segment
 from tasks.generation.phrases import POINTING, Phrase, is_person
-from tasks.generation.syntax import PRONOUNS, ClauseReader
+from tasks.generation.pronouns import PRONOUNS
+from tasks.generation.syntax import ClauseReader
 from tasks.generation.wordlists import FUNCTION, words
 from tasks.records import Document, Fact
 

@@ -12,19 +12,23 @@ slip of the parser makes no clause: a sentence without one is asked about as a w
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from spacy.tokens import Doc, Token
 
 from tasks.generation.clauses import (
+    POINTERS,
     Clause,
     Segment,
+    ambiguous,
     auxiliaries_of,
     clausal_role,
     is_predicate,
     loses_negation,
     own_fact,
     slipped,
+    spoken_spans,
+    tells,
 )
 from tasks.generation.parses import parse_segments, vote_on_names
 from tasks.generation.phrases import (
@@ -36,7 +40,6 @@ from tasks.generation.phrases import (
     definite,
     described_by,
     elliptic,
-    has_subject,
     noun_tokens,
     points_back,
     possessive,
@@ -44,14 +47,8 @@ from tasks.generation.phrases import (
     restrictive,
     tidy,
 )
+from tasks.generation.pronouns import CASES, PRONOUNS, Context, each_before, governing_subject, governor, presents
 
-POINTERS = set(
-    """
-        that this there who which i we you these those both each one some others all none neither either
-    """.split()
-)
-PRONOUNS = {"he", "she", "it", "they", "him", "her", "them", "his", "its", "their", "hers", "theirs"}
-CASES = ({"he", "him", "his"}, {"she", "her", "hers"}, {"it", "its"}, {"they", "them", "their", "theirs"})
 LINKS = set(
     """
     then also however so therefore thus too again even instead first next
@@ -59,22 +56,6 @@ LINKS = set(
 )
 NOBODY = {"neither", "no", "none", "nobody"}
 CLOSED = {"DET", "ADP", "PRON", "SCONJ", "CCONJ", "ADV", "NUM"}
-
-
-@dataclass(slots=True)
-class Context:
-    """What pronouns can refer to at this point of a document: phrases seen so far, latest last."""
-
-    mentions: list[tuple[Phrase, int]] = field(default_factory=list)
-    lowercase: set[str] = field(default_factory=set)
-    capital: set[str] = field(default_factory=set)
-
-    def antecedent(self, pronoun: str) -> tuple[str, int] | None:
-        """The latest agreeing mention and the offset of its sentence, subjects before objects."""
-        for phrase, offset in reversed(self.mentions):
-            if agrees(pronoun, phrase):
-                return phrase.text, offset
-        return None
 
 
 class ClauseReader:
@@ -93,7 +74,7 @@ class ClauseReader:
         self._reach = 0
         self._resolved = True
         self._resolving: set[int] = set()
-        self._spoken = _spoken(text)
+        self._spoken = spoken_spans(text)
         self._whole = False
 
     def __iter__(self) -> Iterator["Segment"]:
@@ -175,17 +156,17 @@ class ClauseReader:
             self._resolving.remove(token.i)
 
     def _resolve(self, token: Token, lowered: str) -> str:
-        owner = _governing_subject(token)
-        itself = token.dep_ in ("dobj", "dative") and owner is not None and _governor(token).i == _governor(owner).i
+        owner = governing_subject(token)
+        itself = token.dep_ in ("dobj", "dative") and owner is not None and governor(token).i == governor(owner).i
         if owner is not None and owner.i < token.i and lowered not in ("it", "they") and not itself:
             inside = any(up.i == owner.i for up in token.ancestors)
             same = owner.tag_ == "PRP" and any({owner.lower_, lowered} <= cases for cases in CASES)
             if not inside and (same or agrees(lowered, self._phrase(owner, "mention", short=True))):
                 return token.text  # "Jorun learned his trade": the owner stands in the same clause
-        if _presents(token) or lowered in ("hers", "theirs"):  # "It was Corwin Asplehurst"; "she burned hers"
+        if presents(token) or lowered in ("hers", "theirs"):  # "It was Corwin Asplehurst"; "she burned hers"
             self._resolved = False
             return token.text
-        if token.tag_ == "PRP$" and _each(token):
+        if token.tag_ == "PRP$" and each_before(token):
             return token.text  # "three kilns, each with its own fuel"
         nearest = self._local(token, lowered, owner) or self.context.antecedent(lowered)
         if nearest is None:
@@ -198,9 +179,9 @@ class ClauseReader:
     def _local(self, token: Token, lowered: str, owner: Token | None) -> tuple[str, int] | None:
         """An agreeing noun earlier in the same segment: objects for an object pronoun, subjects for any other."""
         wanted = ("dobj", "attr", "nsubjpass") if token.dep_ in ("dobj", "pobj", "dative") else ("nsubj", "nsubjpass")
-        governor = _governor(token)
+        verb = governor(token)
         for other in reversed(list(token.doc[: token.i])):
-            if other.dep_ not in wanted or other.pos_ not in ("NOUN", "PROPN") or _governor(other).i == governor.i:
+            if other.dep_ not in wanted or other.pos_ not in ("NOUN", "PROPN") or governor(other).i == verb.i:
                 continue
             if owner is not None and other.i == owner.i and token.dep_ != "poss":
                 continue
@@ -265,7 +246,7 @@ class ClauseReader:
         subject = self._subject(verb)
         if subject is None or any(child.dep_ == "expl" for child in verb.children) or broken(subject):
             return None
-        if verb.dep_ == "relcl" and (_ambiguous(verb) or (restrictive(verb) and not definite(verb.head))):
+        if verb.dep_ == "relcl" and (ambiguous(verb) or (restrictive(verb) and not definite(verb.head))):
             return None
         auxiliaries, negated = auxiliaries_of(verb, subject)
         if slipped(verb, subject):
@@ -352,7 +333,7 @@ class ClauseReader:
     def _appositions(self, doc: Doc) -> Iterator[Clause]:
         """'her deputy, Corwin Asplehurst,' -> 'Corwin Asplehurst is her deputy'."""
         for token in doc:
-            if not _tells(token) or any(start <= self._offset + token.idx < end for start, end in self._spoken):
+            if not tells(token) or any(start <= self._offset + token.idx < end for start, end in self._spoken):
                 continue
             self._begin()
             first, second = self._phrase(token.head, "subject", short=True), self._phrase(token, "attribute")
@@ -378,77 +359,9 @@ def _plain(token: Token) -> bool:
     return token.tag_ == "RB" and token.i < token.head.i and not list(token.children) and token.lower_ not in LINKS
 
 
-def _governor(token: Token) -> Token:
-    """The verb a word belongs to (or the root of its segment)."""
-    up = token.head
-    while up.pos_ not in ("VERB", "AUX") and up.i != up.head.i:
-        up = up.head
-    return up
-
-
-def _governing_subject(token: Token) -> Token | None:
-    """The subject of the verb a word belongs to, shared through coordination."""
-    verb = _governor(token)
-    while verb.dep_ == "conj" and not has_subject(verb):
-        verb = verb.head
-    return next((child for child in verb.children if child.dep_ in ("nsubj", "nsubjpass")), None)
-
-
 def _opens(token: Token) -> bool:
     """Whether a word is the first of its segment, dashes and bullets aside."""
     return token.is_alpha and all(other.is_punct and not other.is_quote for other in token.doc[: token.i])
-
-
-def _tells(token: Token) -> bool:
-    """Whether an apposition says what its noun is: one noun, set off by a comma or a bracket, no amounts, no list."""
-    noun = token.head
-    if token.dep_ != "appos" or token.lower_ in POINTERS | {"one", "ones"} or token.i == noun.i + 1:
-        return False
-    if any(word.pos_ not in ("NOUN", "PROPN") for word in (token, noun)):
-        return False
-    first = min(word.i for word in token.subtree)
-    set_off = first > 0 and token.doc[first - 1].text in (",", "(", "\u2014", "\u2013")
-    listed = sum(child.dep_ in ("appos", "conj") for child in noun.children) > 1
-    listed = listed or any(child.dep_ in ("conj", "appos") for child in token.children)
-    amounts = any(child.dep_ == "nummod" for word in (token, noun) for child in word.lefts)
-    said = any(
-        child.dep_ in ("det", "poss", "predet") or child.pos_ == "PROPN"
-        for word in (token, noun)
-        for child in word.lefts
-    )
-    return set_off and said and not listed and not amounts
-
-
-def _presents(token: Token) -> bool:
-    """Whether "it" or "they" stands before somebody's name that it introduces, rather than for something said."""
-    named = [child for child in token.head.children if child.dep_ == "attr" and child.pos_ == "PROPN"]
-    return token.lower_ in ("it", "they") and token.dep_ == "nsubj" and bool(named)
-
-
-def _spoken(text: str) -> list[tuple[int, int]]:
-    """Spans of direct speech of over three words: what somebody says there is not what the text states."""
-    spans = [match.span() for match in re.finditer(r'"[^"\n]*(?:\n[^"\n]+)*"|\u201c[^\u201d]*\u201d', text)]
-    return [(start, end) for start, end in spans if len(text[start:end].split()) > 3]
-
-
-def _each(token: Token) -> bool:
-    """Whether the owner of "its own" is the "each" or "every" before it."""
-    return any(other.lower_ in ("each", "every", "everyone", "everybody") for other in token.doc[: token.i])
-
-
-def _ambiguous(verb: Token) -> bool:
-    """A relative clause of which one cannot tell what it describes, or that says when something else happens.
-
-    "the keys of the store, which he carries"; "Founder's Day, when every hand is given gloves"
-    """
-    opening = next((child for child in verb.subtree if child.tag_ in ("WDT", "WP", "WP$", "WRB")), None)
-    if opening is None:
-        return has_subject(verb)  # "the first words she had spoken": what she spoke is left out
-    if opening.lower_ == "when":
-        return True
-    noun = verb.head
-    within = noun.dep_ == "pobj" and noun.head.lower_ == "of" and noun.head.head.pos_ in ("NOUN", "PROPN")
-    return within and noun.pos_ == "NOUN" and opening.lower_ in ("which", "where") and not restrictive(verb)
 
 
 def _main(token: Token) -> bool:

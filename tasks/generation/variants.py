@@ -22,7 +22,7 @@ from tasks.generation.facts import Reading, aliases
 from tasks.generation.forms import Asked, inverted, polar, questions, readable, sentence
 from tasks.generation.lexicon import SYNONYMS, UNLIKE_PAST
 from tasks.generation.phrases import tidy
-from tasks.generation.syntax import PRONOUNS
+from tasks.generation.pronouns import PRONOUNS
 from tasks.records import Chunk, Fact, Pair, derive_id
 
 VAGUE = set(

@@ -18,8 +18,8 @@ from tasks.probing.asking import perplexity_of
 from tasks.probing.decoding import batches, device_of, evaluating
 from tasks.probing.metrics import Figure
 from tasks.records import Example
+from tasks.tuning.encoding import IGNORED, encode
 from tasks.tuning.rendering import Renderer
-from tasks.tuning.sft import IGNORED, encode
 
 
 class HeldOut(NamedTuple):

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from tasks.config import TuningConfig
 from tasks.records import Example, Rejection
+from tasks.tuning.encoding import encode
 from tasks.tuning.rendering import Renderer, choose_template
-from tasks.tuning.sft import encode
 from tasks.tuning.students import load_tokenizer
 
 STAGE = "train"

@@ -100,9 +100,10 @@ def child(folder: Path, run: Path) -> int:
         script(run)
         make(folder, run)
         code = 0
-    except BaseException:
+    except Exception:
         traceback.print_exc()
-    os._exit(code)
+    finally:  # whatever it was, the fork ends here and not in the caller's test
+        os._exit(code)
 
 
 def ended(process: int) -> bool:

@@ -12,9 +12,10 @@ from tasks.config import TuningConfig
 from tasks.probing.asking import ask
 from tasks.probing.decoding import Decoding
 from tasks.records import Example, derive_id
+from tasks.tuning.encoding import build_dataset, encode
 from tasks.tuning.merging import merge
 from tasks.tuning.rendering import Renderer, choose_template
-from tasks.tuning.sft import build_dataset, build_trainer, encode, finetune
+from tasks.tuning.sft import build_trainer, finetune
 from tasks.tuning.students import load_student, load_tokenizer, load_tuned
 from tests.families import CONFIGS, write_family
 

@@ -12,17 +12,9 @@ from tasks.config import TuningConfig
 from tasks.records import Example, derive_id
 from tasks.storage import iter_dicts
 from tasks.tuning import sft
+from tasks.tuning.encoding import IGNORED, build_dataset, encode, encode_text, padding_share
 from tasks.tuning.rendering import Renderer
-from tasks.tuning.sft import (
-    IGNORED,
-    build_dataset,
-    build_trainer,
-    encode,
-    encode_text,
-    finetune,
-    latest_checkpoint,
-    padding_share,
-)
+from tasks.tuning.sft import build_trainer, finetune, latest_checkpoint
 from tasks.tuning.students import load_student, load_tokenizer, load_tuned
 from tests.tiny import tiny_llama, tiny_tokenizer
 
