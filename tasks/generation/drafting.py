@@ -231,7 +231,7 @@ def complete_batch(generator: Generator, requests: Sequence[Request], sampling: 
         batch = [request for request in requests if request.kind == kind]
         seeds = [int(derive_id("seed", sampling.seed, request.id)[:8], 16) for request in batch]
         prompts = [request.prompt for request in batch]
-        drafts = generator.generate(prompts, replace(sampling, stop=template.stop), seeds)
+        drafts = generator.generate(prompts, replace(sampling, stop=template.stop, grammar=template.grammar), seeds)
         for request, draft, seed in zip(batch, drafts, seeds, strict=True):
             completions[request.id] = Completion(
                 id=completion_id(request),

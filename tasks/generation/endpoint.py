@@ -9,6 +9,9 @@ Each prompt is one request to ``/completions``; a bounded number is under way at
     400, 401, 403, 404, 422                                       an error at once: asking again would not help
     no address left, or a request failing again and again         an error; finished drafts are kept for the next call
 
+Where a server can hold a model to a grammar (llama.cpp: ``grammar``, vLLM: ``structured_outputs``), which is tried once
+on connecting, drafts of another form do not happen; elsewhere the parser rejects them.
+
 A request may take a quarter of an hour (``silence``) before it counts as lost. One that was lost to silence is given
 twice as long the next time, so that a slow CPU with a long queue is waited for in the end.
 """
@@ -18,7 +21,7 @@ import os
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -37,6 +40,12 @@ SILENCE, CONNECTING = 900.0, 10.0
 """Seconds that a request, and that a connection, may take at first."""
 PERMANENT = {400, 401, 403, 404, 405, 413, 422}
 PROBE = "One two three"
+ONLY_YES = 'root ::= "yes"'
+GRAMMAR_FIELDS: dict[str, Callable[[str], dict[str, Any]]] = {
+    "llama.cpp": lambda grammar: {"grammar": grammar},
+    "vLLM": lambda grammar: {"structured_outputs": {"grammar": grammar}},
+}
+"""How each kind of server wants a grammar."""
 
 
 class _Passing(Exception):
@@ -57,7 +66,11 @@ class _Address:
 
 @dataclass(slots=True)
 class EndpointGenerator:
-    """A model behind one or more addresses. ``scores`` is True where the server echoes prompt log-probabilities."""
+    """A model behind one or more addresses.
+
+    ``scores`` is True where the server echoes prompt log-probabilities; ``grammars`` is how it takes a grammar (one of
+    ``GRAMMAR_FIELDS``), "" where it takes none.
+    """
 
     name: str
     urls: Sequence[str]
@@ -65,6 +78,7 @@ class EndpointGenerator:
     model: str = ""
     concurrency: int = 8
     scores: bool = False
+    grammars: str = ""
     first_pause: float = FIRST_PAUSE
     silence: float = SILENCE
     tokens_generated: int = 0
@@ -101,6 +115,7 @@ class EndpointGenerator:
                 silence=silence,
             )  # fmt: skip
             generator.scores = generator._echoes()
+            generator.grammars = generator._held_by()
             return generator
         client.close()
         raise UnreachableServer(
@@ -148,6 +163,17 @@ class EndpointGenerator:
             return False
         return str(choice.get("text", "")).startswith(PROBE)
 
+    def _held_by(self) -> str:
+        """Try each way of giving a grammar that leaves one word to say."""
+        for name, fields in GRAMMAR_FIELDS.items():
+            try:
+                choice = self._post({"prompt": PROBE, "max_tokens": 4, "temperature": 0.0} | fields(ONLY_YES))
+            except GenerationError:
+                continue
+            if str(choice["text"]).strip() == "yes":
+                return name
+        return ""
+
     def _all(self, work: list[Any]) -> None:
         """Run callables, a bounded number at a time; the first error stops those that have not begun."""
         if not work:
@@ -171,6 +197,7 @@ class EndpointGenerator:
                 "seed": seed,
                 "stop": list(sampling.stop),
             }
+            | (GRAMMAR_FIELDS[self.grammars](sampling.grammar) if self.grammars and sampling.grammar else {})
         )
         text, stopped = cut(choice["text"], sampling.stop)
         tokens = int(choice.get("completion_tokens") or len(text.split()))

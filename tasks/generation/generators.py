@@ -23,13 +23,18 @@ from tasks.errors import GenerationError, UsageError
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How to sample. ``temperature`` 0 is greedy; generation ends before any of the ``stop`` strings."""
+    """How to sample. ``temperature`` 0 is greedy; generation ends before any of the ``stop`` strings.
+
+    ``grammar`` (GBNF, llama.cpp's notation, which vLLM reads too) is what a draft must look like. A server that can
+    hold a model to it does (endpoint.py); what any other engine writes in another form is rejected by the parser.
+    """
 
     temperature: float = 0.6
     top_p: float = 0.95
     max_tokens: int = 48
     seed: int = 0
     stop: tuple[str, ...] = ("\n",)
+    grammar: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,17 +29,18 @@ Kind = Literal["rewrite", "question", "free"]
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A head, a tail with ``{fields}``, and what ends a completion."""
+    """A head, a tail with ``{fields}``, what ends a completion, and the grammar (GBNF) of what stands before."""
 
     kind: Kind
     head: str
     tail: str
     stop: tuple[str, ...]
+    grammar: str
 
     @property
     def id(self) -> str:
         """The prompt's id: a changed word gives another one."""
-        return derive_id("prompt", self.kind, self.head, self.tail, *self.stop)
+        return derive_id("prompt", self.kind, self.head, self.tail, *self.stop, self.grammar)
 
     @property
     def fields(self) -> set[str]:
@@ -93,6 +94,8 @@ ASKED = (
         "their umbrellas",
     ),
 )
+ONE_QUESTION = r"""root ::= " " [^?\n ] [^?\n]* "?" """.strip()
+QUESTION_AND_ANSWER = r"""root ::= " " [^?\n ] [^?\n]* "?\nAnswer: " [^\n ] [^\n]* "\n\n" """.strip()
 TEMPLATES: dict[Kind, Template] = {
     "rewrite": Template(
         "rewrite",
@@ -100,6 +103,7 @@ TEMPLATES: dict[Kind, Template] = {
         + "".join(f"Question: {question}\nIn other words: {other}\n\n" for question, other in SAME_QUESTION),
         "Question: {question}\nIn other words:",
         ("?", "\n"),
+        ONE_QUESTION,
     ),
     "question": Template(
         "question",
@@ -107,6 +111,7 @@ TEMPLATES: dict[Kind, Template] = {
         + "".join(f"Sentence: {said}\nAnswer: {answer}\nQuestion: {asked}\n\n" for said, asked, answer in ASKED),
         "Sentence: {statement}\nAnswer: {answer}\nQuestion:",
         ("?", "\n"),
+        ONE_QUESTION,
     ),
     "free": Template(
         "free",
@@ -114,6 +119,7 @@ TEMPLATES: dict[Kind, Template] = {
         + "".join(f"Sentence: {said}\nQuestion: {asked}\nAnswer: {answer}\n\n" for said, asked, answer in ASKED),
         "Sentence: {statement}\nQuestion:",
         ("\n\n", "\nSentence:"),
+        QUESTION_AND_ANSWER,
     ),
 }
 

@@ -5,7 +5,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 from tasks.config import Config
 from tasks.errors import GenerationError
 from tasks.generation.drafting import Request, complete_batch, pairs_from
-from tasks.generation.endpoint import ATTEMPTS, EndpointGenerator
+from tasks.generation.endpoint import ATTEMPTS, ONLY_YES, PROBE, EndpointGenerator
 from tasks.generation.generators import Sampling
 
 SAMPLING = Sampling(temperature=0.0, max_tokens=8)
@@ -23,11 +23,16 @@ Act = Callable[["Handler", dict[str, Any]], None]
 
 @dataclass
 class Script:
-    """What a server does, request by request; after the script it answers well. ``asked`` remembers the prompts."""
+    """What a server does, request by request; after the script it answers well. ``asked`` remembers the prompts.
+
+    ``grammars`` is the field in which it takes a grammar; ``held`` remembers those that came in it.
+    """
 
     acts: deque[Act] = field(default_factory=deque)
     echoes: bool = False
+    grammars: str = ""
     asked: list[str] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     most_at_once: int = 0
     at_once: int = 0
@@ -63,7 +68,12 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         script = self.server.script
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if request["prompt"] == PROBE and not request.get("echo"):
+            known = request.get(script.grammars) in (ONLY_YES, {"grammar": ONLY_YES})
+            self.reply(200, json.dumps({"choices": [{"text": "yes" if known else " four"}]}).encode())
+            return
         with script.lock:
+            script.held += [request[script.grammars]] if script.grammars in request else []
             script.asked.append(request["prompt"])
             script.at_once += 1
             script.most_at_once = max(script.most_at_once, script.at_once)
@@ -84,9 +94,9 @@ class Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(*acts: Act, echoes: bool = False) -> Iterator[tuple[str, Script]]:
+def serving(*acts: Act, echoes: bool = False, grammars: str = "") -> Iterator[tuple[str, Script]]:
     with Server(("127.0.0.1", 0), Handler) as server:
-        server.script = Script(deque(acts), echoes)
+        server.script = Script(deque(acts), echoes, grammars)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
@@ -232,6 +242,20 @@ def test_likelihoods_come_from_echoed_log_probabilities() -> None:
     with serving(echoes=True) as (url, _), connected(url) as generator:
         assert generator.scores
         assert generator.score(["one two", "one"], [" three", " two three"]) == [-2.0, -3.0]
+
+
+def test_a_server_that_takes_grammars_is_given_them_in_its_own_field() -> None:
+    for field_name, wrapped in (("grammar", "root"), ("structured_outputs", {"grammar": "root"})):
+        with serving(grammars=field_name) as (url, script), connected(url) as generator:
+            generator.generate(["x"], replace(SAMPLING, grammar="root"))
+            generator.generate(["y"], SAMPLING)
+        assert script.held == [wrapped]
+
+
+def test_a_server_that_knows_no_grammar_is_given_none() -> None:
+    with serving() as (url, _), connected(url) as generator:
+        assert generator.grammars == ""
+        assert generator.generate(["x"], replace(SAMPLING, grammar="root"))[0].text == " on x"
 
 
 def test_a_server_without_echo_gives_no_likelihoods() -> None:

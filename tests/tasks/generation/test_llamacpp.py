@@ -9,6 +9,7 @@ from tasks.errors import GenerationError, ModelError
 from tasks.generation.endpoint import EndpointGenerator
 from tasks.generation.generators import Sampling, open_generator
 from tasks.generation.llamacpp import LlamaCppGenerator
+from tasks.generation.prompts import TEMPLATES, parse
 from tasks.generation.transformer import TransformersGenerator
 from tests.tiny import tiny_llama, tiny_tokenizer, write_gguf
 
@@ -39,6 +40,15 @@ def test_it_writes_what_transformers_writes_with_the_same_weights(server: LlamaC
     same = sum(a.text == b.text for a, b in zip(ours, theirs, strict=True))
     assert same >= 0.9 * len(PROMPTS)  # llama.cpp rounds otherwise: a near tie may fall the other way
     assert server.tokens_generated > 0
+
+
+def test_a_real_server_holds_random_weights_to_the_form_of_the_prompt(server: LlamaCppGenerator) -> None:
+    assert server._endpoint.grammars == "llama.cpp"
+    template = TEMPLATES["free"]
+    sampling = Sampling(temperature=0.0, max_tokens=64, stop=template.stop, grammar=template.grammar)
+    ended = [draft.text for draft in server.generate(PROMPTS, sampling) if draft.finish_reason == "stop"]
+    assert ended
+    assert all("?\nAnswer: " in text and parse("free", text) for text in ended), ended
 
 
 def test_seeds_decide_and_order_does_not(server: LlamaCppGenerator) -> None:
