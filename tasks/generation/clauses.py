@@ -142,11 +142,15 @@ def slipped(verb: Token, subject: Phrase) -> bool:
     """Whether a clause reads as a slip of the parser rather than as English.
 
     Two subjects; a verb that does not agree ("a grade 4 wick to 6 millimetres"); a past tense coordinated to a passive
-    that has an object of its own ("is run by Marnie, who serves smoked eel").
+    that has an object of its own ("is run by Marnie, who serves smoked eel"); a subject behind a preposition ("and
+    after a third lateness is sent to the Master").
     """
     children = list(verb.children)
     if sum(child.dep_ in ("nsubj", "nsubjpass") for child in children) > 1:
         return True
+    opening = min(token.i for token in subject.tokens)
+    if verb.dep_ == "conj" and opening and verb.doc[opening - 1].pos_ == "ADP" and opening < verb.i:
+        return has_subject(verb)
     single = subject.head.tag_ == "NN" and not any(child.dep_ == "conj" for child in subject.head.children)
     if (
         verb.tag_ == "VBP"

@@ -144,7 +144,7 @@ def adjunct_questions(phrase: Phrase) -> list[tuple[str, str, str]]:
         return []
     if not preposition:
         return _bare_adjunct(phrase)
-    if preposition == "by" and text == head.text and head.pos_ == "NOUN":
+    if preposition == "by" and text == head.text and head.pos_ == "NOUN" and lemma not in AMOUNTS:
         return [("how", phrase.text, "")]  # "by water", "by hand", "by day"
     dated = head.ent_type_ == "DATE" or _weekday(head) or lemma in MONTHS or _year(text)
     if dated and preposition in TIME_PREPOSITIONS:
@@ -152,9 +152,11 @@ def adjunct_questions(phrase: Phrase) -> list[tuple[str, str, str]]:
     if lemma in TEMPERATURE:
         return [(f"{preposition} what temperature", text, "")]
     if lemma in TIME_UNITS and preposition == "for":
-        return [("how long", text, ""), ("for how long", text, "")]
+        lasting, rest = _measured(phrase)
+        return [("how long", lasting, rest), ("for how long", lasting, rest)]
     if lemma in TIME_UNITS and preposition in ("after", "within"):
-        return [(f"{preposition} how long", text, ""), ("when", phrase.text, "")]
+        lasting, rest = _measured(phrase)
+        return [(f"{preposition} how long", lasting, rest), ("when", phrase.text, "")]
     if lemma in UNITS and any(child.tag_ == "CD" for child in head.lefts):
         return [(f"{preposition} how many {head.text}", text, "")]
     who = "whom" if is_person(head) else "what"
@@ -169,6 +171,13 @@ def adjunct_questions(phrase: Phrase) -> list[tuple[str, str, str]]:
     elif preposition in ("because of", "due to"):
         ways = [("why", phrase.text, "")]
     return ways
+
+
+def _measured(phrase: Phrase) -> tuple[str, str]:
+    """'two hours in the draught box' -> ('two hours', 'in the draught box'): what is measured, and what is not."""
+    inner = [token for token in phrase.tokens if token.i > phrase.head.i]
+    rest = phrase.bare.rpartition(phrase.head.text)[2] if inner else ""
+    return tidy(phrase.bare.removesuffix(rest)), tidy(rest)
 
 
 def _dates(phrase: Phrase) -> list[tuple[str, str, str]]:

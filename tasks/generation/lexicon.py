@@ -37,6 +37,7 @@ HUMAN_VERBS = set(
         promise refuse decide remember forget invent discover explain speak whisper shout
     """.split()
 )
+MAKING = {"build", "cast", "construct", "erect", "forge", "launch", "manufacture"}
 COLOURS = set(
     """
         red green blue yellow brown black white grey gray purple orange pink violet amber silver golden scarlet

@@ -18,6 +18,7 @@ from spacy.tokens import Doc, Token
 from spacy.util import compile_infix_regex
 
 from tasks.embedded import parser_folder
+from tasks.generation.lexicon import MAKING
 from tasks.generation.phrases import described_by
 
 MARKS = re.compile(r"[\r\n\t\f\v]|(?<!\w)[_*#=~]+(?=\w)|(?<=\w)[_*#=~]+(?!\w)")
@@ -32,6 +33,7 @@ def load_parser() -> Language:
     """Load the pinned English parser from the user's cache (fetched once); hyphenated words stay whole."""
     if not Token.has_extension("gender"):
         Token.set_extension("gender", default="")
+        Token.set_extension("made", default=False)
     parser = spacy.load(parser_folder())
     infixes = [rule for rule in parser.Defaults.infixes or [] if "\u2014|--|---" not in str(rule)]
     tokenizer: Any = parser.tokenizer
@@ -90,11 +92,22 @@ def vote_on_names(docs: Sequence[Doc]) -> None:
             if kind and before:
                 for part in {before[-1].text, *(left.text for left in before[-1].lefts if left.pos_ == "PROPN")}:
                     votes[part][kind] += 1
+    made = {name.text for doc in docs for name in doc if _made(name)}
     settled = {name: tally.most_common(1)[0][0] for name, tally in votes.items()}
     for doc in docs:
         for token in doc:
             if token.pos_ == "PROPN" and token.text in settled and token.ent_type_ not in ("GPE", "DATE"):
                 token._.gender = settled[token.text]
+            token._.made = token.text in made
+
+
+def _made(name: Token) -> bool:
+    """Whether a name is of something made, whatever pronoun goes with it: "Old Margery was cast in 1896"."""
+    verb = name.head
+    if name.pos_ != "PROPN" or name.dep_ not in ("nsubj", "nsubjpass"):
+        return False
+    dated = verb.lemma_ == "date" and any(child.lower_ == "from" for child in verb.children)
+    return dated or (name.dep_ == "nsubjpass" and verb.lemma_.lower() in MAKING)
 
 
 def mend_numbered(doc: Doc) -> None:

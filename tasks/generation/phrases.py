@@ -64,6 +64,8 @@ def number_of(head: Token) -> Number:
 
 def is_person(token: Token) -> bool:
     """Whether a noun names a person: by the pronouns that follow it, by role or kin, by what it does, by label."""
+    if token._.made:
+        return False
     if token._.gender in ("male", "female", "person"):
         return True
     if token._.gender == "thing" or token.pos_ not in ("NOUN", "PROPN"):
@@ -109,8 +111,8 @@ def agrees(pronoun: str, phrase: Phrase) -> bool:
         return False
     if pronoun in ("it", "its"):
         return not is_person(head) and head.ent_type_ not in ("DATE", "TIME", "CARDINAL", "QUANTITY", "PERCENT")
-    wrong = "male" if pronoun in ("she", "her", "hers") else "female"
-    return is_person(head) and gender(head) != wrong
+    right, wrong = ("female", "male") if pronoun in ("she", "her", "hers") else ("male", "female")
+    return gender(head) == right if head._.made else is_person(head) and gender(head) != wrong
 
 
 def noun_tokens(head: Token, *, short: bool, leave: Token | None = None) -> list[Token]:

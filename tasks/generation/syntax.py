@@ -40,6 +40,7 @@ from tasks.generation.phrases import (
     definite,
     described_by,
     elliptic,
+    is_person,
     noun_tokens,
     points_back,
     possessive,
@@ -94,9 +95,12 @@ class ClauseReader:
             self._remember(doc, span)
 
     def _remember(self, doc: Doc, span: tuple[int, int]) -> None:
-        """Note the noun phrases of a segment: objects first, subjects last, so that subjects win."""
+        """Note the noun phrases of a segment: objects first, subjects last, so that subjects win.
+
+        A thing that the segment introduces ("to the cistern, a cedar tank that holds …") wins over its subject.
+        """
         found = [token for token in doc if token.pos_ in ("NOUN", "PROPN") and token.dep_ != "compound"]
-        ranked = sorted(found, key=lambda t: (t.dep_ in SUBJECTS and _main(t), t.pos_ == "PROPN", -t.i))
+        ranked = sorted(found, key=lambda t: (_introduced(t), t.dep_ in SUBJECTS and _main(t), t.pos_ == "PROPN", -t.i))
         for token in ranked:
             described = token.dep_ in ("attr", "appos") and token.pos_ != "PROPN"
             if token.dep_ in ("nsubj", "nsubjpass", "dobj", "attr", "pobj", "appos", "ROOT", "conj") and not described:
@@ -297,6 +301,8 @@ class ClauseReader:
 
     def _argument(self, child: Token) -> Phrase | None:
         dep = child.dep_
+        if dep == "ccomp" and child.i < child.head.i:
+            return None  # "the warden shuts the store, the stokers close every damper": a sentence beside another
         if dep in ("dobj", "attr", "dative", "npadvmod", "oprd") and child.tag_ not in ("WDT", "WP"):
             if child.dep_ == "dative" and child.pos_ == "ADP":
                 return self._prepositional(child)
@@ -366,3 +372,9 @@ def _opens(token: Token) -> bool:
 
 def _main(token: Token) -> bool:
     return token.head.dep_ in ("ROOT", "conj", "ccomp", "parataxis")
+
+
+def _introduced(token: Token) -> bool:
+    """Whether a thing is named where a segment ends, and told there what it is."""
+    told = any(child.dep_ == "appos" and child.pos_ == "NOUN" for child in token.rights)
+    return told and token.dep_ in ("pobj", "dobj") and not is_person(token)

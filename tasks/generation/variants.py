@@ -17,25 +17,15 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from tasks.generation.clauses import Clause
+from tasks.generation.clauses import DENYING, Clause
 from tasks.generation.facts import Reading, aliases
 from tasks.generation.forms import Asked, inverted, polar, questions, readable, sentence
 from tasks.generation.lexicon import SYNONYMS, UNLIKE_PAST
 from tasks.generation.phrases import tidy
-from tasks.generation.pronouns import PRONOUNS
+from tasks.generation.rivals import distractors, other_answer, pick, related, time_kind, usable
 from tasks.records import Chunk, Fact, Pair, derive_id
 
-VAGUE = set(
-    """
-        this these that those such other others each no any same it them him her us you one some both all more
-        most something anything nothing somebody anybody nobody everyone everything here there once own it's
-        itself themselves himself herself
-        its their our your my
-    """.split()
-)
-EMPTY = set("day time way place end same other others rest former latter following one ones".split())
-OPENINGS = {
-    "when": ("at what time", "on what date"),
+OPENINGS: dict[str, tuple[str, ...]] = {
     "in what year": ("in which year",),
     "how often": ("how frequently", "at what intervals"),
     "how long": ("for what length of time",),
@@ -48,6 +38,8 @@ LEADS = (
     "Tell me {}.", "Can you tell me {}?", "Do you know {}?", "I would like to know {}.", "Please say {}.",
     "Could you remind me {}?", "Somebody asked me {}; what is the answer?",
 )  # fmt: skip
+TIMES = {"clock": "at what time", "date": "on what date", "year": "in which year", "weekday": "on which day"}
+"""What a plain "when" can be put as, by the kind of time that answers it."""
 GAP = "____"
 LONGEST_RECITAL = 40
 
@@ -59,11 +51,6 @@ class Wording:
     form: str
     question: str
     answer: str
-
-
-def pick(options: Sequence[str], *key: object) -> str:
-    """Choose one option by content hash: deterministic, and even over many keys."""
-    return options[int(derive_id(*key), 16) % len(options)]
 
 
 def rule_pairs(
@@ -83,14 +70,15 @@ def rule_pairs(
         seed: varies which wordings are chosen where there are more than ``limit``.
         report: called with the share that is done, as it grows.
     """
-    usable = readable(readings)
+    askable = readable(readings)
     roles = aliases(readings)
-    pool = distractors(usable)
-    for number, reading in enumerate(usable, 1):
-        chosen = _interleave(list(_wordings(reading, roles, pool, seed)), limit)
+    pool = distractors(askable)
+    objects = _objects(askable)
+    for number, reading in enumerate(askable, 1):
+        chosen = _interleave(list(_wordings(reading, roles, pool, objects, seed)), limit)
         yield from (_pair(reading, wording, chunks) for wording in chosen)
         if report is not None:
-            report(number / len(usable))
+            report(number / len(askable))
     for reading in readings:
         if reading.clause is None and reading.fact.statement:
             gaps = list(sentence_gaps(reading.fact.statement))[:limit]
@@ -122,22 +110,19 @@ def recital(reading: Reading) -> str:
     return clause.recital
 
 
-def _usable(asked: Asked) -> bool:
-    words = asked.answer.lower().split()
-    pointing = not words or words[0] in VAGUE or words[-1] in PRONOUNS  # "under her"
-    pointing = pointing or (len(words) == 2 and words[0] == "the" and words[1] in EMPTY)
-    given = re.search(rf"(?<!\w){re.escape(asked.answer.lower())}(?!\w)", asked.direct.lower())
-    return not pointing and len(words) <= 16 and given is None
-
-
 def _wordings(
-    reading: Reading, roles: dict[str, str], pool: dict[str, list[tuple[str, str]]], seed: int
+    reading: Reading,
+    roles: dict[str, str],
+    pool: dict[str, list[tuple[str, str]]],
+    objects: dict[str, set[tuple[str, str]]],
+    seed: int,
 ) -> Iterator[tuple[int, Wording]]:
     """(rank, wording): lower ranks are kept first."""
     clause = reading.clause
     assert clause is not None
     subject = clause.subject.text
-    asked = [item for item in questions(clause, subject) if _usable(item)]
+    several = _several(clause, objects)
+    asked = [item for item in questions(clause, subject) if usable(item) and not (several and _open(item, clause))]
     firsts: set[tuple[str, str]] = set()
     for item in asked:
         rank = {"wh": 0, "active": 0, "attribute": 0, "wh-core": 1}[item.form]
@@ -148,14 +133,38 @@ def _wordings(
     for name in _other_names(subject, roles):
         for item in questions(clause, name):
             if (
-                _usable(item)
+                usable(item)
                 and item.form == "wh"
                 and item.role != "subject"
                 and name.lower() not in item.answer.lower()
             ):
                 yield 1, Wording("alias", item.question, item.answer)
     yield from _checks(reading, asked, pool, seed)
-    yield from _gaps(reading.fact.statement, asked)
+    yield from _gaps(reading.fact.statement, [item for item in asked if not (several and item.role == "object")])
+
+
+def _objects(readings: Sequence[Reading]) -> dict[str, set[tuple[str, str]]]:
+    """Verb -> (subject, object) of every clause: 'have' -> {('the grade 3 lamp', 'amber glass'), …}."""
+    found: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for reading in readings:
+        clause = reading.clause
+        assert clause is not None
+        objects = [argument.text for argument in clause.arguments if argument.role == "object"]
+        found[clause.verb.lemma_.lower()].update((clause.subject.text, text) for text in objects)
+    return found
+
+
+def _several(clause: Clause, objects: dict[str, set[tuple[str, str]]]) -> bool:
+    """Whether the text gives this subject, or one that it is part of, another object of the same verb."""
+    mine = {argument.text for argument in clause.arguments}
+    others = objects[clause.verb.lemma_.lower()]
+    return any(text not in mine and related(subject, clause.subject.text) for subject, text in others)
+
+
+def _open(item: Asked, clause: Clause) -> bool:
+    """Whether a question asks for the object with nothing beside the verb to tell which: 'What does the lamp have?'"""
+    plain = tidy(" ".join(clause.verb_group()))
+    return item.role == "object" and item.opening in ("what", "who") and item.indirect.rstrip().endswith(f" {plain}")
 
 
 def _other_names(subject: str, roles: dict[str, str]) -> list[str]:
@@ -166,7 +175,7 @@ def _other_names(subject: str, roles: dict[str, str]) -> list[str]:
 def _reworded(item: Asked, clause: Clause, seed: int) -> Iterator[tuple[int, Wording]]:
     """Other wordings of one question: synonyms for the opening and the verb, indirect, in place, telegraphic."""
     subject_like = item.role in ("subject", "agent")
-    for number, opening in enumerate(OPENINGS.get(item.opening, ())):
+    for number, opening in enumerate(_openings(item)):
         rest = item.indirect if opening.endswith("reason") else item.direct
         if opening.endswith("who") and not subject_like:
             continue
@@ -184,6 +193,13 @@ def _reworded(item: Asked, clause: Clause, seed: int) -> Iterator[tuple[int, Wor
         yield 3, Wording("keyword", sentence(f"{item.direct} - {item.opening}", "?"), item.answer)
     else:
         yield 3, Wording("keyword", sentence(f"{item.indirect} - {item.opening}", "?"), item.answer)
+
+
+def _openings(item: Asked) -> tuple[str, ...]:
+    if item.opening != "when":
+        return OPENINGS.get(item.opening, ())
+    kind = time_kind(item.answer)
+    return (TIMES[kind],) if kind in TIMES else ()
 
 
 def _closed(text: str) -> str:
@@ -215,47 +231,6 @@ def _synonym(item: Asked, clause: Clause) -> str:
     return sentence(f"{item.opening} {pattern.sub(new, item.direct, count=1)}", "?")
 
 
-def distractors(readings: Sequence[Reading]) -> dict[str, list[tuple[str, str]]]:
-    """Answers by the question phrase that asks for them: {'how many litres': [(subject, '240 litres'), ...]}."""
-    pool: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for reading in readings:
-        assert reading.clause is not None
-        subject = reading.clause.subject.text
-        for item in questions(reading.clause, subject):
-            if _usable(item):
-                owner = subject if item.role != "subject" else reading.fact.statement
-                pool[_kind(item)].append((owner.lower(), item.answer))
-    return {kind: sorted(set(found)) for kind, found in pool.items()}
-
-
-def _kind(item: Asked) -> str:
-    return f"{item.opening}/{item.role}" if item.opening in ("what", "who") else item.opening
-
-
-def _shape(answer: str) -> tuple[bool, bool, str]:
-    """What a rival must share with the answer: a number or none, a plural or none, the same article."""
-    first, last = answer.lower().split()[0], answer.lower().split()[-1]
-    return bool(re.search(r"\d", answer)), last.endswith("s"), first if first in ("a", "an", "the", "every") else ""
-
-
-def other_answer(item: Asked, owner: str, pool: dict[str, list[tuple[str, str]]], *key: object) -> str:
-    """An answer of the same kind that belongs to something else; a changed number where there is none; or ''."""
-    mine = {answer.lower() for who, answer in pool.get(_kind(item), []) if who == owner.lower()} | {item.answer.lower()}
-    alike = [answer for _, answer in pool.get(_kind(item), []) if _shape(answer) == _shape(item.answer)]
-    rivals = sorted({answer for answer in alike if answer.lower() not in mine})
-    if rivals and len(item.answer.split()) <= 8:
-        return pick(rivals, "rival", *key)
-    match = re.search(r"\d[\d,]*", item.answer)
-    if match is None:
-        return ""
-    number = int(match.group().replace(",", ""))
-    year = len(match.group()) == 4 and 1000 <= number <= 2100
-    step = 3 if year else max(1, number // 10)
-    changed = number + int(pick(["1", "2", "3", "5", "7"], "shift", *key)) * step
-    written = f"{changed:,}" if "," in match.group() else str(changed)
-    return item.answer[: match.start()] + written + item.answer[match.end() :]
-
-
 def _checks(
     reading: Reading, asked: Sequence[Asked], pool: dict[str, list[tuple[str, str]]], seed: int
 ) -> Iterator[tuple[int, Wording]]:
@@ -284,6 +259,8 @@ def _denials(
     clause = reading.clause
     assert clause is not None
     statement = reading.fact.statement
+    if clause.negated or DENYING & set(statement.lower().split()):
+        return  # "nobody may enter the cistern alone": said of another, it would grant what the text does not
     for item in asked:
         owner = clause.subject.text if item.role != "subject" else statement
         rival = other_answer(item, owner, pool, statement, item.answer, seed)

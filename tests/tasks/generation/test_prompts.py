@@ -57,10 +57,16 @@ def test_braces_in_a_text_are_text() -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [("rewrite", "a", "{x}:", ()), ("free", "b", "{x}:", ()), ("free", "a", "{x}:", ("?",))]
+    "other",
+    [
+        ("rewrite", "a", "{x}:", (), ""),
+        ("free", "b", "{x}:", (), ""),
+        ("free", "a", "{x}:", ("?",), ""),
+        ("free", "a", "{x}:", (), "root"),
+    ],
 )
-def test_a_changed_word_of_a_template_gives_another_id(other: tuple[str, str, str, tuple[str, ...]]) -> None:
-    assert Template(*other).id != Template("free", "a", "{x}:", ()).id  # type: ignore[arg-type]
+def test_a_changed_word_of_a_template_gives_another_id(other: tuple[str, str, str, tuple[str, ...], str]) -> None:
+    assert Template(*other).id != Template("free", "a", "{x}:", (), "").id  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("asked", "other"), SAME_QUESTION)

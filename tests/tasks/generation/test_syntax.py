@@ -147,3 +147,20 @@ def test_each_owns_what_is_its_own() -> None:
     text = "The salt is dried. There are three kilns, each with its own fuel."
     recitals = [segment.recital for segment in ClauseReader(text, split_sentences(text))]
     assert recitals[-1] == "There are three kilns, each with its own fuel."
+
+
+def test_it_stands_for_what_the_sentence_before_introduced_at_its_end() -> None:
+    text = "The brine runs down a trough to the cistern, a cedar tank of 36,000 litres. It is emptied every 90 days."
+    assert "The cistern is emptied every 90 days." in statements(text)
+
+
+def test_a_sentence_beside_another_is_not_taken_into_it() -> None:
+    found = statements(
+        "The apprentices run out the Drake, the lamp-warden shuts the oil store, the stokers close every damper."
+    )
+    assert not any("damper the lamp-warden" in one for one in found), found
+
+
+def test_what_stands_behind_a_preposition_is_no_subject() -> None:
+    text = "A hand who comes late loses a quarter, and after a third lateness in one month is sent to the Master."
+    assert not any(one.startswith("A third lateness") for one in statements(text))

@@ -68,3 +68,62 @@ def test_third_person() -> None:
     assert [third_person(verb) for verb in ("carry", "pass", "have", "play", "go")] == [
         "carries", "passes", "has", "plays", "goes",
     ]  # fmt: skip
+
+
+def test_a_when_is_reworded_by_the_kind_of_time_that_answers_it() -> None:
+    text = (
+        "The canal was opened in 1871. The fair is held on Tuesdays. The gate is shut at noon. "
+        "The kiln must cool before anyone goes inside. The mill closes on 17 September."
+    )
+    stems = {pair.answer: pair.question for pair in made(text) if pair.form == "stem" and "17 S" not in pair.answer}
+    found = " ".join(pair.question for pair in made(text))
+    assert stems["1871"].startswith("In which year")
+    assert stems["Tuesdays"].startswith("On which day")
+    assert "On what date does the mill close" in found
+    assert "At what time must" not in found and "On what date must" not in found
+
+
+def test_a_machine_called_she_is_asked_for_as_a_thing() -> None:
+    text = (
+        "Old Margery dates from 1896. Old Margery is tended by a boy who oils her clutch. Old Margery lifts 240 litres."
+    )
+    questions = [pair.question for pair in made(text)]
+    assert "What dates from 1896?" in questions
+    assert "What lifts 240 litres?" in questions
+    assert not any("lifts" in question and question.startswith(("Who", "Which person")) for question in questions)
+
+
+def test_what_is_denied_of_one_thing_is_not_what_the_text_says_of_it_together_with_another() -> None:
+    text = (
+        "The grade 3 lamp and the grade 4 lamp have brass bodies. The grade 3 lamp has amber glass. "
+        "The grade 5 lamp has iron hoops."
+    )
+    denied = [pair.question for pair in made(text) if pair.answer in ("No", "False")]
+    assert denied
+    assert not any("grade 3 lamp ha" in question and "brass bodies" in question for question in denied)
+
+
+def test_a_ban_is_not_turned_into_a_leave() -> None:
+    text = "Nobody may enter the cistern alone. Anyone may enter the kiln in pairs. The Drake is kept in the shed."
+    assert not any(pair.answer in ("No", "False") and "obody" in pair.question for pair in made(text))
+
+
+def test_one_time_is_denied_only_where_another_of_its_kind_is_sure() -> None:
+    text = "Today 96 people are employed here. The horn is blown when fire is rung. The mill was built in 1871."
+    assert not any("employed here when fire" in pair.question for pair in made(text))
+
+
+def test_no_open_question_is_asked_where_the_text_gives_two_objects() -> None:
+    text = "The grade 3 lamp has amber glass. The grade 3 lamp has a brass body. The stoker has a broom."
+    found = asked(made(text))
+    assert "What does the grade 3 lamp have?" not in found
+    assert not any("lamp has ..." in question for question in found)
+    assert found["What does the stoker have?"] == "a broom"
+
+
+def test_how_long_ends_at_the_unit_and_by_half_is_no_means() -> None:
+    text = "Every lamp is hung for two hours in the draught box. The damper is closed by half. Goods go by cart."
+    found = asked(made(text))
+    assert found["How long is every lamp hung in the draught box?"] == "two hours"
+    assert not any(question.startswith("How is the damper") for question in found)
+    assert not any("go by half" in question for question in found)
