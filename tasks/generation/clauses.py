@@ -99,6 +99,8 @@ def is_predicate(verb: Token) -> bool:
     """Whether a token heads a clause worth a fact: a finite verb, or a participle behind its noun."""
     if verb.pos_ not in ("VERB", "AUX") or verb.tag_ not in VERB_TAGS or verb.dep_ in ("aux", "auxpass", "xcomp"):
         return False
+    if verb.dep_ == "conj" and has_subject(verb) and any(t.dep_ == "cc" and t.lower_ == "or" for t in verb.head.rights):
+        return False  # "never run both pumps, or the well will draw sand"
     return verb.dep_ in ("ROOT", "conj", "relcl", "ccomp", "parataxis", "acl") or (
         verb.dep_ == "advcl" and own_fact(verb)
     )

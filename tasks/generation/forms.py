@@ -45,7 +45,8 @@ TIME_PREPOSITIONS = {"in", "on", "at", "since", "until", "before", "after", "dur
 class Asked:
     """One question of a clause: its form, the answer, and the parts that other wordings are made of.
 
-    ``opening`` is the question word or phrase, ``direct`` the inverted rest, ``indirect`` the plain one.
+    ``opening`` is the question word or phrase, ``direct`` the inverted rest, ``indirect`` the plain one. ``plural`` is
+    the number of a subject that is asked for.
     """
 
     form: str
@@ -54,6 +55,7 @@ class Asked:
     indirect: str
     answer: str
     role: str
+    plural: bool = False
 
     @property
     def question(self) -> str:
@@ -146,7 +148,7 @@ def adjunct_questions(phrase: Phrase) -> list[tuple[str, str, str]]:
         return _bare_adjunct(phrase)
     if preposition == "by" and text == head.text and head.pos_ == "NOUN" and lemma not in AMOUNTS:
         return [("how", phrase.text, "")]  # "by water", "by hand", "by day"
-    dated = head.ent_type_ == "DATE" or _weekday(head) or lemma in MONTHS or _year(text)
+    dated = (head.ent_type_ == "DATE" and head.tag_ != "CD") or _weekday(head) or lemma in MONTHS or _year(text)
     if dated and preposition in TIME_PREPOSITIONS:
         return _dates(phrase)
     if lemma in TEMPERATURE:
@@ -243,6 +245,8 @@ def questions(clause: Clause, subject: str) -> Iterator[Asked]:
     fronted, behind = inverted(clause)
     plain = tidy(" ".join(clause.verb_group()))
     for index, argument in enumerate(clause.arguments):
+        if clause.verb.dep_ == "appos" and argument.tokens[0].lower_ in ("a", "an"):
+            continue  # "Isolde, a boatbuilder's widow": one of many things that she was
         for opening, answer, left in ask_argument(argument):
             for form, others in _contexts(clause, index):
                 before, after = others
@@ -296,7 +300,8 @@ def _subject_questions(clause: Clause) -> Iterator[Asked]:
     if clause.subject.number == "plural":
         group = _singular(clause)
     rest = tidy(" ".join([*group, *(argument.text for argument in clause.arguments)]))
-    yield Asked("wh", opening, rest, rest, clause.subject.text, "subject")
+    plural = clause.subject.number == "plural"
+    yield Asked("wh", opening, rest, rest, clause.subject.text, "subject", plural)
     if opening == "what" and head.pos_ == "NOUN" and clause.subject.number == "singular":
         named = [t for t in clause.subject.tokens if t.dep_ in ("compound", "amod", "nummod", "nmod", "appos")]
         if named:

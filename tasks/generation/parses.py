@@ -102,12 +102,20 @@ def vote_on_names(docs: Sequence[Doc]) -> None:
 
 
 def _made(name: Token) -> bool:
-    """Whether a name is of something made, whatever pronoun goes with it: "Old Margery was cast in 1896"."""
-    verb = name.head
-    if name.pos_ != "PROPN" or name.dep_ not in ("nsubj", "nsubjpass"):
+    """Whether a name is of something made, whatever pronoun goes with it.
+
+    "Old Margery was cast in 1896"; "Young Margery, which dates from 1896"; "Old Margery, built in 1873"
+    """
+    if name.pos_ != "PROPN":
         return False
+    if any(child.dep_ == "acl" and child.tag_ == "VBN" and child.lemma_.lower() in MAKING for child in name.rights):
+        return True
+    told = [child for clause in name.rights if clause.dep_ == "relcl" for child in clause.children]
+    if any(child.lower_ == "which" and child.dep_ in ("nsubj", "nsubjpass") for child in told):
+        return True
+    verb = name.head
     dated = verb.lemma_ == "date" and any(child.lower_ == "from" for child in verb.children)
-    return dated or (name.dep_ == "nsubjpass" and verb.lemma_.lower() in MAKING)
+    return (name.dep_ == "nsubj" and dated) or (name.dep_ == "nsubjpass" and verb.lemma_.lower() in MAKING)
 
 
 def mend_numbered(doc: Doc) -> None:

@@ -84,7 +84,7 @@ def _kind(item: Asked) -> str:
     if item.opening == "when":
         return f"when/{time_kind(item.answer)}"
     form = "attribute" if item.form == "attribute" else "plain"
-    return f"{item.opening}/{item.role}/{form}" if item.opening in ("what", "who") else item.opening
+    return f"{item.opening}/{item.role}/{form}/{item.plural}" if item.opening in ("what", "who") else item.opening
 
 
 def _shape(answer: str) -> tuple[bool, bool, str]:

@@ -252,6 +252,8 @@ class ClauseReader:
             return None
         if verb.dep_ == "relcl" and (ambiguous(verb) or (restrictive(verb) and not definite(verb.head))):
             return None
+        if subject.head.tag_ in ("JJS", "JJR", "CD", "RBS"):
+            return None  # "the two lowest are house lamps"
         auxiliaries, negated = auxiliaries_of(verb, subject)
         if slipped(verb, subject):
             return None
@@ -280,7 +282,9 @@ class ClauseReader:
         found = [(child, phrase) for child, phrase in found if not elliptic(phrase)]
         after = [phrase for child, phrase in found if child.i > verb.i]
         before = [phrase for child, phrase in found if child.i < verb.i]
-        return (*after, *before, *self._gap(verb))
+        gaps = list(self._gap(verb))
+        objects = [phrase for phrase in gaps if phrase.role == "object"]
+        return (*objects, *after, *before, *(phrase for phrase in gaps if phrase.role != "object"))
 
     def _gap(self, verb: Token) -> Iterator[Phrase]:
         """What a relative clause leaves out: 'which he carries', 'in which salt is made', 'where they gather'."""

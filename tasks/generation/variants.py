@@ -179,6 +179,8 @@ def _reworded(item: Asked, clause: Clause, seed: int) -> Iterator[tuple[int, Wor
         rest = item.indirect if opening.endswith("reason") else item.direct
         if opening.endswith("who") and not subject_like:
             continue
+        if opening.startswith("what is the name") and not re.search(r"\b[A-Z]", item.answer):
+            continue
         if "person" in opening and item.role == "subject" and clause.subject.number == "plural":
             continue
         yield 2 + number, Wording("stem", sentence(f"{opening} {rest}", "?"), item.answer)

@@ -164,3 +164,13 @@ def test_a_sentence_beside_another_is_not_taken_into_it() -> None:
 def test_what_stands_behind_a_preposition_is_no_subject() -> None:
     text = "A hand who comes late loses a quarter, and after a third lateness in one month is sent to the Master."
     assert not any(one.startswith("A third lateness") for one in statements(text))
+
+
+def test_what_would_happen_otherwise_is_not_stated() -> None:
+    found = statements("Never run both pumps together for more than two hours, or the well will draw sand.")
+    assert not any(one.startswith("The well will draw sand") for one in found), found
+
+
+def test_the_object_of_a_relative_clause_stands_behind_its_verb() -> None:
+    found = statements("Fine salt, which the hands call frost, is packed in linen bags.")
+    assert not any("call frost fine salt" in one for one in found), found

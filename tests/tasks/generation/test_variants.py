@@ -127,3 +127,19 @@ def test_how_long_ends_at_the_unit_and_by_half_is_no_means() -> None:
     assert found["How long is every lamp hung in the draught box?"] == "two hours"
     assert not any(question.startswith("How is the damper") for question in found)
     assert not any("go by half" in question for question in found)
+
+
+def test_only_a_name_answers_what_somebody_s_name_is() -> None:
+    found = asked(made("A hand who comes late loses a quarter of the pay. Odo Marrick keeps the keys."))
+    assert found["What is the name of the person who keeps the keys?"] == "Odo Marrick"
+    assert not any("name of the person who loses" in question for question in found)
+
+
+def test_what_somebody_was_among_other_things_is_not_asked_for_openly() -> None:
+    found = asked(made("The mill was founded by Isolde Carrowmere, a boatbuilder's widow."))
+    assert not any(answer == "a boatbuilder's widow" and "who" in q.lower() for q, answer in found.items())
+    assert "Was Isolde Carrowmere a boatbuilder's widow?" in found
+
+
+def test_an_age_is_no_time() -> None:
+    assert not any(pair.question.startswith("When") for pair in made("Apprentices are taken at fifteen."))
