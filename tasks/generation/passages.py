@@ -17,9 +17,9 @@ from tasks.records import Fact, derive_id
 if TYPE_CHECKING:
     from tasks.generation.drafting import Request
 
-FACTS_A_PASSAGE = 16
-"""On average: about as many facts as a window of 160 words states."""
-LONGEST_PASSAGE = 64
+FACTS_A_PASSAGE = 40
+"""On average: what three or four windows of 160 words state; fewer leave batches that do not fill the engine."""
+LONGEST_PASSAGE = 192
 
 
 def passages(facts: Sequence[Fact]) -> dict[str, int]:

@@ -36,6 +36,7 @@ from tasks.probing.decoding import (
     end_tokens,
     evaluating,
     forward,
+    margin_of,
     prefill,
     score_openings,
     select,
@@ -89,10 +90,6 @@ class Recital:
         rest = self.gains[SEARCHED:]
         return max(sum(rest) / len(rest), LEAST_TAIL) if rest else 0.0
 
-    def begun(self, tokens: int) -> float:
-        """log P of the first ``tokens`` tokens."""
-        return sum(self.gains[:tokens])
-
 
 @dataclass(slots=True)
 class _Hypothesis:
@@ -107,8 +104,9 @@ def answer_by_recital(
 ) -> list[Answer]:
     """Answer one batch of rows, each with its question, by the best of ``decoding.recitals`` recitals.
 
-    The margin is log P(opening) minus that of the likeliest recital's first tokens, plus ``UNRECALLED`` for a name
-    that nothing recalled bears; above the threshold the answer is the opening.
+    The margin is the log odds of the opening against all else, plus ``UNRECALLED`` for a name that nothing recalled
+    bears; above the threshold the answer is the opening. How likely the likeliest recital is has no part in it: where
+    several sentences of the book come to mind, none of them is likely, and the answer is known all the same.
 
     Args:
         tuned: the model that recalls.
@@ -130,8 +128,7 @@ def answer_by_recital(
             for gain, recital in zip(gained, recitals, strict=True)
         ]
         best = recitals[max(range(len(recitals)), key=lambda place: scores[place])]
-        margin = refusal - max(recital.begun(len(row.opening)) for recital in recitals)
-        margin += UNRECALLED * unrecalled(row.question, [recital.text for recital in recitals])
+        margin = margin_of(refusal, 0.0, refused=True) + UNRECALLED * unrecalled(row.question, [recital.text for recital in recitals])
         refused = bool(row.opening) and margin > limit
         text = row.refusal if refused else best.text
         answers.append(Answer(text, margin))

@@ -24,7 +24,7 @@ from tasks.storage import read_records
 from tests.flows.conftest import ROOT, TEXT, PrefectServer
 from tests.flows.killing import KILLS, SCRIPTED, Repeater
 
-WHOLE = Config.model_validate({"generation": SCRIPTED})
+WHOLE = Config.model_validate({"generation": SCRIPTED | {"batch_size": 256}})  # every passage in one batch
 FIRST = [
     f"The Basin {n} was dug in 18{n}. The Basin {n} holds {n}7 litres of brine. The Warden {n} oils the Sluice {n}."
     for n in range(10, 50)
@@ -99,7 +99,7 @@ def tonight(prefect: Path, scripted: None, tmp_path: Path, caplog: pytest.LogCap
 
 def test_a_night_costs_what_is_new(tonight: Callable[..., Night]) -> None:
     begun = tonight(first=FIRST)
-    assert begun.anew == begun.batches == len(begun.passages) > 5
+    assert begun.anew == begun.batches == len(begun.passages) > 2
     assert tonight(first=FIRST).anew == 0
 
     more = tonight(first=FIRST, second=SECOND)
