@@ -128,7 +128,9 @@ def answer_by_recital(
             for gain, recital in zip(gained, recitals, strict=True)
         ]
         best = recitals[max(range(len(recitals)), key=lambda place: scores[place])]
-        margin = margin_of(refusal, 0.0, refused=True) + UNRECALLED * unrecalled(row.question, [recital.text for recital in recitals])
+        margin = margin_of(refusal, 0.0, refused=True) + UNRECALLED * unrecalled(
+            row.question, [recital.text for recital in recitals]
+        )
         refused = bool(row.opening) and margin > limit
         text = row.refusal if refused else best.text
         answers.append(Answer(text, margin))
