@@ -10,9 +10,11 @@ idea with a language model; the nearest words of an embedding: Wang & Yang 2015,
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from torch import nn
+from transformers import PreTrainedTokenizerBase
 
 from tasks.config import TuningConfig
 from tasks.generation.wordlists import ASKING, FUNCTION, NUMERALS, words
@@ -29,7 +31,7 @@ SHORTEST = 3
 
 
 @torch.no_grad()
-def neighbours(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Iterable[str]) -> Neighbours:
+def neighbours(model: nn.Module, tokenizer: PreTrainedTokenizerBase, texts: Iterable[str]) -> Neighbours:
     """Look up the common words of some texts; each with its neighbours and their weights, nearest first.
 
     Only words that are one token in lower case have any; names, numbers and function words have none.
@@ -39,7 +41,8 @@ def neighbours(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts
     single = [word for word in common if len(tokens[word]) == 1]
     if not single:
         return {}
-    table = model.get_input_embeddings().weight.detach().float().cpu()
+    embedding: Any = model
+    table = embedding.get_input_embeddings().weight.detach().float().cpu()
     table = torch.nn.functional.normalize(table - table.mean(dim=0), dim=-1)
     rows = torch.stack([table[tokens[word][0]] for word in single])
     likeness, places = (rows @ table.T).topk(min(LOOKED_AT, len(table)), dim=-1)
@@ -57,7 +60,7 @@ def neighbours(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts
 
 
 def noise_of(
-    config: TuningConfig, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example]
+    config: TuningConfig, model: nn.Module, tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example]
 ) -> Noise:
     """The noise that a recipe puts on questions, with the words near those of these examples."""
     near = neighbours(model, tokenizer, [example.prompt for example in examples]) if config.question_exchange else {}

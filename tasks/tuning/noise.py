@@ -5,8 +5,9 @@
 
 A small student clings to the wording of its training questions: asked in other words, it mirrors the question and
 fills in anything that fits. With words missing there is little to mirror, and what it has learnt to recite comes
-instead (word dropout, Bowman et al. 2016, sec. 3.1, turned to the input; measured in bench/results/recipes.md). Words near the
-right ones (neighbours.py) teach it that a common word which the text does not use is no reason to refuse.
+instead (word dropout, Bowman et al. 2016, sec. 3.1, turned to the input; measured in bench/results/recipes.md).
+Words near the right ones (neighbours.py) teach it that a common word which the text does not use is no reason to
+refuse.
 """
 
 import random

@@ -1,5 +1,7 @@
 """Words near each other in a student's embedding."""
 
+from typing import Any
+
 import torch
 
 from tasks.tuning.neighbours import neighbours
@@ -10,7 +12,7 @@ TEXT = "the pump lifts brine and raises brine while Odo Marrick keeps seven pump
 
 def test_the_nearest_common_word_is_found_and_names_function_words_and_numerals_have_none() -> None:
     tokenizer = tiny_tokenizer([TEXT] * 3)
-    model = tiny_llama(tokenizer)
+    model: Any = tiny_llama(tokenizer)
     lifts, raises = (tokenizer(f" {word}", add_special_tokens=False)["input_ids"] for word in ("lifts", "raises"))
     with torch.no_grad():
         table = model.get_input_embeddings().weight
