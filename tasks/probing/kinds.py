@@ -3,6 +3,7 @@
     may_answer("How often does he walk his round?", "He walks his round every 40 minutes.")   True
     may_answer("How often does he walk his round?", "After dark the yard is the watchman's.")  False
     may_answer("How long does a grade 5 lamp burn?", "The grade 5 lamp has clear glass.")      False: the 5 was given
+    may_answer("How many rooms has the mill?", "The mill was built in 1871.")                  False: a year
 
 An untuned model of little size weighs what a recital is about, and hardly whether it answers. What the question itself
 says is no answer to it. A question of another kind (which, where, why, how) may be answered by anything.
@@ -11,7 +12,7 @@ says is no answer to it. A question of another kind (which, where, why, how) may
 
 import re
 
-from tasks.generation.lexicon import MONTHS, PEOPLE, WEEKDAYS
+from tasks.generation.lexicon import COLOURS, MONTHS, PEOPLE, WEEKDAYS
 from tasks.generation.wordlists import NUMERALS, asks_for, stem, words
 
 MEASURED = re.compile(
@@ -20,17 +21,22 @@ MEASURED = re.compile(
     r"share|percentage|sum|fee|fine|speed)\b",
     re.IGNORECASE,
 )
+COLOURED = re.compile(r"\b(?:what|which) colou?r\b", re.IGNORECASE)
+YEAR = re.compile(r"(?:1\d|20)\d\d")
+"""Four digits without a comma are a year, and no amount."""
 REPEATED = {"every", "each", "daily", "weekly", "monthly", "yearly", "hourly", "nightly", "both", "half", "dozen"}
 DAYTIMES = {"spring", "summer", "autumn", "winter", "morning", "noon", "afternoon", "evening", "night", "midnight"}
 DAYTIMES |= {"dawn", "dusk", "when", "before", "after", "until", "during", "while", "christmas", "easter"}
 
 
 def may_answer(question: str, recital: str) -> bool:
-    """Whether a recital holds a number, a time or somebody where the question asks for one."""
+    """Whether a recital holds an amount, a colour, a time or somebody where the question asks for one."""
     known = {word.lower() for word in words(question)}
     found = [word for word in words(recital) if word.lower() not in known]
     if MEASURED.search(question):
-        return any(_number(word) or word.lower() in REPEATED for word in found)
+        return any((_number(word) and not YEAR.fullmatch(word)) or word.lower() in REPEATED for word in found)
+    if COLOURED.search(question):
+        return any(part in COLOURS for word in found for part in word.lower().split("-"))
     kind = asks_for(question)
     if kind == "time":
         return any(_number(word) or _time(word.lower()) for word in found)
