@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from spacy.tokens import Token
 
+from tasks.generation.lexicon import ABSTRACT, BELIEVING
 from tasks.generation.phrases import Phrase, has_subject, restrictive, tidy
 
 VERB_TAGS = {"VB", "VBD", "VBG", "VBN", "VBP", "VBZ", "MD"}
@@ -99,6 +100,8 @@ def is_predicate(verb: Token) -> bool:
     """Whether a token heads a clause worth a fact: a finite verb, or a participle behind its noun."""
     if verb.pos_ not in ("VERB", "AUX") or verb.tag_ not in VERB_TAGS or verb.dep_ in ("aux", "auxpass", "xcomp"):
         return False
+    if verb.dep_ == "ccomp" and verb.head.lemma_.lower() in BELIEVING:
+        return False  # "it was believed that tissues keep"
     if verb.dep_ == "conj" and has_subject(verb) and any(t.dep_ == "cc" and t.lower_ == "or" for t in verb.head.rights):
         return False  # "never run both pumps, or the well will draw sand"
     return verb.dep_ in ("ROOT", "conj", "relcl", "ccomp", "parataxis", "acl") or (
@@ -112,8 +115,9 @@ def auxiliaries_of(verb: Token, subject: Phrase) -> tuple[tuple[str, ...], bool]
     negated = any(child.dep_ == "neg" for child in verb.children)
     words = tuple(_full(child) for child in found)
     if not words and verb.dep_ == "conj" and verb.head.pos_ in ("VERB", "AUX") and not has_subject(verb):
-        shared, _ = auxiliaries_of(verb.head, subject)
+        shared, denied = auxiliaries_of(verb.head, subject)
         words = _shared(verb, verb.head, shared)
+        negated = negated or (bool(words) and denied)  # "must not be handled or allowed to dry"
     if not words and verb.dep_ == "acl" and verb.tag_ == "VBN":
         past = any(token.tag_ == "VBD" for token in verb.doc)
         plural = subject.number == "plural"
@@ -151,8 +155,9 @@ def slipped(verb: Token, subject: Phrase) -> bool:
     if sum(child.dep_ in ("nsubj", "nsubjpass") for child in children) > 1:
         return True
     opening = min(token.i for token in subject.tokens)
-    if verb.dep_ == "conj" and opening and verb.doc[opening - 1].pos_ == "ADP" and opening < verb.i:
-        return has_subject(verb)
+    own = verb.dep_ in ("ROOT", "conj", "parataxis") and has_subject(verb)
+    if own and 0 < opening < verb.i and verb.doc[opening - 1].pos_ in ("ADP", "SCONJ"):
+        return True
     single = subject.head.tag_ == "NN" and not any(child.dep_ == "conj" for child in subject.head.children)
     if (
         verb.tag_ == "VBP"
@@ -208,7 +213,8 @@ def tells(token: Token) -> bool:
 def ambiguous(verb: Token) -> bool:
     """A relative clause of which one cannot tell what it describes, or that says when something else happens.
 
-    "the keys of the store, which he carries"; "Founder's Day, when every hand is given gloves"
+    "the keys of the store, which he carries"; "the point at which it enters"; "Founder's Day, when every hand is given
+    gloves"
     """
     opening = next((child for child in verb.subtree if child.tag_ in ("WDT", "WP", "WP$", "WRB")), None)
     if opening is None:
@@ -216,6 +222,12 @@ def ambiguous(verb: Token) -> bool:
     if opening.lower_ == "when":
         return True
     noun = verb.head
+    if noun.lemma_.lower() in ABSTRACT:
+        return True  # "the extent to which tissues heal"
+    called = {word.i for child in noun.children if child.dep_ == "appos" for word in child.subtree}
+    others = [t for t in verb.doc[noun.i + 1 : opening.i] if t.pos_ in ("NOUN", "PROPN") and t.i not in called]
+    if others and opening.lower_ in ("which", "where") and not restrictive(verb):
+        return True  # "the healing of wounds, with which it is comparable"
     within = noun.dep_ == "pobj" and noun.head.lower_ == "of" and noun.head.head.pos_ in ("NOUN", "PROPN")
     return within and noun.pos_ == "NOUN" and opening.lower_ in ("which", "where") and not restrictive(verb)
 

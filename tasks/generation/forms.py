@@ -20,9 +20,11 @@ from tasks.generation.facts import Reading
 from tasks.generation.lexicon import (
     COLOURS,
     FIXED,
+    LIGHT_VERBS,
     MEASURE_NOUN,
     MONTHS,
     PLACES,
+    SET_OBJECTS,
     TEMPERATURE,
     TIME_UNITS,
     UNITS,
@@ -38,6 +40,8 @@ SAME_PAST = set(
 MODALS = {"can", "could", "may", "might", "must", "shall", "should", "will", "would", "need", "ought"}
 BE = {"am", "is", "are", "was", "were", "be", "been", "being"}
 AMOUNTS = {"half", "third", "quarter", "fifth", "tenth", "percent", "cent"} | UNITS
+ALSO = {"also", "too", "likewise", "similarly"}
+"""Where one of these stands, something else does the same."""
 TIME_PREPOSITIONS = {"in", "on", "at", "since", "until", "before", "after", "during", "by", "from", "till"}
 
 
@@ -100,6 +104,8 @@ def inverted(clause: Clause) -> tuple[str, str]:
 def noun_question(phrase: Phrase) -> list[tuple[str, str, str]]:
     """Ways to ask for a noun phrase: (question phrase, answer, what stays behind the verb)."""
     head, text = phrase.head, phrase.bare
+    if head.dep_ == "dobj" and head.head.lemma_.lower() in LIGHT_VERBS and text.lower() in SET_OBJECTS:
+        return []
     ways: list[tuple[str, str, str]] = []
     number = next((child for child in head.lefts if child.dep_ == "nummod" or child.tag_ == "CD"), None)
     noun = _noun(phrase)
@@ -142,7 +148,8 @@ def adjunct_questions(phrase: Phrase) -> list[tuple[str, str, str]]:
     """Ways to ask for an adjunct: (question phrase, answer, preposition left behind)."""
     preposition, head, text = phrase.preposition, phrase.head, phrase.bare
     lemma = head.lemma_.lower()
-    if head.lower_ in FIXED:
+    told = [word for word in text.lower().split() if word not in ("the", "a", "an")]
+    if head.lower_ in FIXED or (told and told[0] in FIXED) or told in (["other", "hand"], ["one", "hand"]):
         return []
     if not preposition:
         return _bare_adjunct(phrase)
@@ -151,7 +158,7 @@ def adjunct_questions(phrase: Phrase) -> list[tuple[str, str, str]]:
     dated = (head.ent_type_ == "DATE" and head.tag_ != "CD") or _weekday(head) or lemma in MONTHS or _year(text)
     if dated and preposition in TIME_PREPOSITIONS:
         return _dates(phrase)
-    if lemma in TEMPERATURE:
+    if lemma in TEMPERATURE and any(token.tag_ == "CD" for token in phrase.tokens):
         return [(f"{preposition} what temperature", text, "")]
     if lemma in TIME_UNITS and preposition == "for":
         lasting, rest = _measured(phrase)
@@ -216,6 +223,8 @@ def _year(text: str) -> bool:
 
 def clausal_questions(phrase: Phrase) -> list[tuple[str, str, str]]:
     """Ways to ask for a subordinate clause: why, when, under what condition."""
+    if phrase.role == "time" and phrase.text.lower().startswith(("until ", "till ")):
+        return [("until when", phrase.text, "")]
     words = {"reason": "why", "purpose": "why", "time": "when", "condition": "when"}
     return [(words[phrase.role], phrase.text, "")] if phrase.role in words else []
 
@@ -245,8 +254,9 @@ def questions(clause: Clause, subject: str) -> Iterator[Asked]:
     fronted, behind = inverted(clause)
     plain = tidy(" ".join(clause.verb_group()))
     for index, argument in enumerate(clause.arguments):
-        if clause.verb.dep_ == "appos" and argument.tokens[0].lower_ in ("a", "an"):
-            continue  # "Isolde, a boatbuilder's widow": one of many things that she was
+        told = clause.verb.dep_ == "appos" or (argument.role == "attribute" and clause.subject.head.pos_ != "PROPN")
+        if told and argument.tokens[0].lower_ in ("a", "an"):
+            continue  # "Isolde, a boatbuilder's widow"; "the number is a factor": one of many things that it is
         for opening, answer, left in ask_argument(argument):
             for form, others in _contexts(clause, index):
                 before, after = others
@@ -264,7 +274,8 @@ def _contexts(clause: Clause, index: int) -> Iterator[tuple[str, tuple[list[str]
     yield "wh", full
     kept = [a if a.role in ("object", "attribute", "quality") else None for a in clause.arguments]
     core = ([a.text for a in kept[:index] if a], [a.text for a in kept[index + 1 :] if a])
-    if core != full and clause.subject.head.pos_ in ("NOUN", "PROPN"):
+    named = any(token.pos_ in ("PROPN", "NUM") for token in clause.subject.tokens)
+    if core != full and named and not clause.negated:  # of a tissue or a wound, what was left out may decide
         yield "wh-core", core
 
 
@@ -293,7 +304,7 @@ def _is_agent(phrase: Phrase) -> bool:
 def _subject_questions(clause: Clause) -> Iterator[Asked]:
     """'Who runs the canteen?', with the verb in the singular."""
     head = clause.subject.head
-    if head.pos_ not in ("NOUN", "PROPN"):
+    if head.pos_ not in ("NOUN", "PROPN") or any(t.lower_ in ALSO for t in clause.verb.children):
         return
     opening = "who" if is_person(head) else "what"
     group = clause.verb_group()

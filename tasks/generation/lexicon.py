@@ -93,9 +93,36 @@ PLACES = set(
 FIXED = set(
     """
         spite last once fact charge order turn general particular addition front least first most all example
-        instance extent extreme course contact end way case view detail full
+        instance extent extreme course contact end way case view detail full means virtue
     """.split()
 )
+LINKS = set(
+    """
+    then also however so therefore thus too again even instead first next
+""".split()
+)
+"""Adverbs that tie a clause to the one before it."""
+LIGHT_VERBS = {"take", "make", "give", "play", "pay", "bear", "lose", "set", "keep"}
+SET_OBJECTS = {
+    "place",
+    "part",
+    "effect",
+    "root",
+    "hold",
+    "care",
+    "heed",
+    "shape",
+    "use",
+    "rise",
+    "way",
+    "birth",
+    "sight",
+}
+SET_OBJECTS |= {"attention", "advantage", "note", "account", "notice", "track", "pace", "fire", "charge"}
+"""Nouns that make one verb with a light one: nobody asks what an operation takes, where it takes place."""
+BELIEVING = {"believe", "think", "suppose", "hope", "fear", "imagine", "assume", "allege", "doubt", "deny", "claim"}
+BELIEVING |= {"pretend", "suspect", "wish", "guess", "conceive", "dream", "predict", "deem"}
+ABSTRACT = set("extent point degree manner way rate condition circumstance stage moment case reason means".split())
 UNLIKE_PAST = {"begun", "slain", "drawn", "given", "gone", "taken"}
 """Participles in ``SYNONYMS`` that are no past forms (of those with a particle, the verb alone)."""
 # verb -> (another base form, its participle and past form, its -s form): everyday synonyms that fit most uses

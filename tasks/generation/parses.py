@@ -21,7 +21,7 @@ from tasks.embedded import parser_folder
 from tasks.generation.lexicon import MAKING
 from tasks.generation.phrases import described_by
 
-MARKS = re.compile(r"[\r\n\t\f\v]|(?<!\w)[_*#=~]+(?=\w)|(?<=\w)[_*#=~]+(?!\w)")
+MARKS = re.compile(r"[\r\n\t\f\v]|(?<!\w)[_*#=~]+(?=\w)|(?<=[\w.,;:!?])[_*#=~]+(?!\w)")
 """White space, and marks of emphasis about words (_so_, *so*, #so#): blanks to the parser, offsets as they are."""
 PARSED_AT_ONCE = 64
 """Segments a batch of the parser."""

@@ -9,7 +9,7 @@ from typing import Literal
 
 from spacy.tokens import Token
 
-from tasks.generation.lexicon import FEMALE, HUMAN_VERBS, MALE, PEOPLE, PLACES, TIME_UNITS
+from tasks.generation.lexicon import FEMALE, HUMAN_VERBS, LINKS, MALE, PEOPLE, PLACES, TIME_UNITS
 
 Number = Literal["singular", "plural"]
 SUBJECTS = {"nsubj", "nsubjpass", "csubj", "expl"}
@@ -141,6 +141,8 @@ def noun_tokens(head: Token, *, short: bool, leave: Token | None = None) -> list
             kept.extend(child.subtree)
         elif child.dep_ == "appos" and child.i == head.i + 1 and child.pos_ in ("PROPN", "NUM"):
             kept.extend(token for token in child.subtree if not pruned(token, child))
+        elif child.lower_ in LINKS:
+            continue
         elif child.dep_ in ("nummod", "amod", "case", "nmod", "compound", "advmod", "quantmod", "npadvmod"):
             kept.extend(child.subtree)
     return sorted(set(kept), key=lambda token: token.i)

@@ -7,6 +7,9 @@ from spacy.tokens import Token
 from tasks.generation.phrases import Phrase, agrees, has_subject
 
 PRONOUNS = {"he", "she", "it", "they", "him", "her", "them", "his", "its", "their", "hers", "theirs"}
+CLAUSAL = {"ccomp", "csubj", "csubjpass", "advcl", "acl", "relcl", "xcomp"}
+OF_ITSELF = {"able", "unable", "ready", "likely", "apt", "liable", "due", "free", "prone", "bound", "sure"}
+"""What a thing is to do something, and not what doing it is: "it is able to lift", not "it is hard to lift"."""
 CASES = ({"he", "him", "his"}, {"she", "her", "hers"}, {"it", "its"}, {"they", "them", "their", "theirs"})
 
 
@@ -43,9 +46,23 @@ def governing_subject(token: Token) -> Token | None:
 
 
 def presents(token: Token) -> bool:
-    """Whether "it" or "they" stands before somebody's name that it introduces, rather than for something said."""
-    named = [child for child in token.head.children if child.dep_ == "attr" and child.pos_ == "PROPN"]
-    return token.lower_ in ("it", "they") and token.dep_ == "nsubj" and bool(named)
+    """Whether "it" or "they" introduces what comes after it, rather than standing for something said.
+
+    "It was Corwin Asplehurst"; "It is impossible to draw a line"; "It was believed that tissues keep"
+    """
+    if token.lower_ not in ("it", "they") or token.dep_ not in ("nsubj", "nsubjpass"):
+        return False
+    if any(child.dep_ == "attr" and child.pos_ == "PROPN" for child in token.head.children):
+        return token.dep_ == "nsubj"
+    after = [child for child in token.head.children if child.i > token.head.i]
+    said = [child for child in after if child.dep_ in ("acomp", "attr") and child.lower_ not in OF_ITSELF]
+    below = [*after, *(inner for child in said for inner in child.children)]
+    that = any(_marked(clause, "that", "mark") for clause in below if clause.dep_ in CLAUSAL)
+    return token.lower_ == "it" and (that or (bool(said) and any(_marked(clause, "to", "aux") for clause in below)))
+
+
+def _marked(clause: Token, word: str, dep: str) -> bool:
+    return any(child.lower_ == word and child.dep_ == dep for child in clause.children)
 
 
 def each_before(token: Token) -> bool:

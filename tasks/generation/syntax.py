@@ -30,6 +30,7 @@ from tasks.generation.clauses import (
     spoken_spans,
     tells,
 )
+from tasks.generation.lexicon import LINKS
 from tasks.generation.parses import parse_segments, vote_on_names
 from tasks.generation.phrases import (
     SUBJECTS,
@@ -50,11 +51,6 @@ from tasks.generation.phrases import (
 )
 from tasks.generation.pronouns import CASES, PRONOUNS, Context, each_before, governing_subject, governor, presents
 
-LINKS = set(
-    """
-    then also however so therefore thus too again even instead first next
-""".split()
-)
 NOBODY = {"neither", "no", "none", "nobody"}
 CLOSED = {"DET", "ADP", "PRON", "SCONJ", "CCONJ", "ADV", "NUM"}
 
@@ -138,7 +134,8 @@ class ClauseReader:
                 return possessive(self._phrase(described, "mention", short=True).text)
         if token.tag_ in ("WDT", "WP") and (described := described_by(token)) is not None and described.i < token.i:
             return token.text
-        if _opens(token) and token.text[:1].isupper() and self._common(token):
+        begins = self._offset == self._sentence[0]  # behind a semicolon, a capital proves a name
+        if begins and _opens(token) and token.text[:1].isupper() and self._common(token):
             return token.text[:1].lower() + token.text[1:]
         return token.text
 
@@ -189,9 +186,10 @@ class ClauseReader:
                 continue
             if owner is not None and other.i == owner.i and token.dep_ != "poss":
                 continue
-            if any(up.i == other.i for up in token.ancestors):
-                continue
             phrase = self._phrase(other, "mention", short=True)
+            if any(up.i == other.i for up in token.ancestors):
+                self._resolved = self._resolved and not agrees(lowered, phrase)  # nothing further off is likelier
+                continue
             if agrees(lowered, phrase):
                 return phrase.text, self._sentence[0]
         return None

@@ -174,3 +174,30 @@ def test_what_would_happen_otherwise_is_not_stated() -> None:
 def test_the_object_of_a_relative_clause_stands_behind_its_verb() -> None:
     found = statements("Fine salt, which the hands call frost, is packed in linen bags.")
     assert not any("call frost fine salt" in one for one in found), found
+
+
+@pytest.mark.parametrize(
+    ("text", "never"),
+    [
+        ("Surgery has rules. It is impossible to draw a hard line between the two.", "Surgery is impossible"),
+        ("The body dries. It was once believed that tissues keep for years in the cold.", "Tissues keep for years"),
+        ("The graft must not be roughly handled or allowed to dry.", "The graft must be allowed"),
+        ("The healing of wounds, with which it is comparable, goes on slowly.", "The healing of wounds is comparable"),
+        ("Tamsin found the point at which organisms enter the body.", "Organisms enter the body at the point"),
+    ],
+)
+def test_what_only_seems_to_be_stated_is_not(text: str, never: str) -> None:
+    assert not any(never in one for one in statements(text)), statements(text)
+
+
+def test_it_that_is_able_to_do_something_is_a_thing() -> None:
+    assert "The pump is able to lift 40 litres." in statements("The pump is old. It is able to lift 40 litres.")
+
+
+def test_a_capital_behind_a_semicolon_is_a_name_s() -> None:
+    found = statements("Various methods are used; Gillies bridges the gap with a flap of skin.")
+    assert any(one.startswith("Gillies bridges") for one in found), found
+
+
+def test_adverbs_that_tie_sentences_together_stay_out_of_a_noun_s_phrase() -> None:
+    assert not any("however" in one for one in statements("The great majority of bacteria, however, need oxygen."))

@@ -143,3 +143,24 @@ def test_what_somebody_was_among_other_things_is_not_asked_for_openly() -> None:
 
 def test_an_age_is_no_time() -> None:
     assert not any(pair.question.startswith("When") for pair in made("Apprentices are taken at fifteen."))
+
+
+@pytest.mark.parametrize(
+    ("text", "never"),
+    [
+        ("Primary union takes place in three days.", "What does primary union take"),
+        ("On the other hand muscle does not retain its vitality.", "On whom"),
+        ("The actual number of organisms is an important factor.", "What is the actual number"),
+        ("Tendons will also be referred to in the third chapter.", "What will be referred to"),
+        ("Brine does not freeze in mild winters.", "Does brine freeze"),
+        ("The kiln is capable of work in the highest degree.", "what temperature"),
+    ],
+)
+def test_set_phrases_and_half_of_what_is_said_are_not_asked_for(text: str, never: str) -> None:
+    assert not any(never.lower() in pair.question.lower() for pair in made(text)), [p.question for p in made(text)]
+
+
+def test_what_lasts_until_something_is_asked_for_by_until_when() -> None:
+    found = asked(made("The tissue must keep its vitality until it has formed new vessels."))
+    assert "until it has formed new vessels" in " ".join(found.values()).replace("the tissue", "it")
+    assert not any(question.startswith("When") for question in found)
