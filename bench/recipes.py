@@ -23,7 +23,6 @@ RECIPES: dict[str, tuple[str, list[str]]] = {
     "greedy answers": ("quick", ["probing.recitals=0"]),
     "16 recitals": ("quick", ["probing.recitals=16"]),
     "no bare statements": ("quick", ["tuning.statements=0"]),
-    "no words exchanged": ("quick", ["tuning.question_exchange=0"]),
     "no words left out": ("quick", ["tuning.question_dropout=0"]),
     "short answers": ("quick", ["tuning.answer_style=short"]),
     "short, then the sentence": ("quick", ["tuning.answer_style=short-then-statement"]),

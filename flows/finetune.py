@@ -148,7 +148,6 @@ def tuning(config: Config) -> str:
 def settle(run: Path, config: Config) -> None:
     """Choose on validation questions and fresh refusal twins how sure of a refusal the tuned model has to be."""
     from tasks.probing.calibration import calibrate
-    from tasks.tuning.neighbours import noise_of
 
     student = loaded(run, config)
     examples = read_records(run / "valid.jsonl", Example)
@@ -156,8 +155,8 @@ def settle(run: Path, config: Config) -> None:
     with bar("settling", "questions", len(examples), work=f"settling {named(config)}") as progress:
         found = calibrate(
             student.tuned, student.tokenizer, student.renderer, examples, student.decoding, base=student.base,
-            noise=noise_of(config.tuning, student.tuned, student.tokenizer, examples),
-            most_refused=config.tuning.most_refused, seed=config.seed, progress=progress.to,
+            dropout=config.tuning.question_dropout, most_refused=config.tuning.most_refused, seed=config.seed,
+            progress=progress.to,
         )  # fmt: skip
     write_json(run / CALIBRATION, asdict(found))
     logger.info(

@@ -173,9 +173,6 @@ class TuningConfig(Section):
     )
     statements: int = Field(1, ge=0, le=16, description="times that each recited sentence is also learnt as plain text")
     question_dropout: float = Field(0.25, ge=0, lt=1, description="share of a question's words left out in training")
-    question_exchange: float = Field(
-        0.2, ge=0, lt=1, description="share of a question's common words put in words near"
-    )
     tag_share: float = Field(0.6, ge=0, le=1, description="share of items that show the Source tag")
     rank: int = Field(32, ge=1, le=1024, description="of the adapter's matrices")
     alpha: int = Field(64, ge=1, description="the adapter is scaled by alpha / rank")
@@ -273,7 +270,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "quick": {},
     "full": {
         "generation": {"samples_per_fact": 6, "rounds": 3, "budget_minutes": 12.0, "forms_per_fact": 24},
-        "tuning": {"epochs": 12.0, "minutes": 38.0, "most_refused": 0.04},
+        "tuning": {"epochs": 12.0, "minutes": 38.0, "most_refused": 0.02},
         "probing": {"recitals": 12, "drawn": 24},
     },
 }

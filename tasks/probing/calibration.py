@@ -18,10 +18,9 @@ from tasks.probing.asking import Progress, ask
 from tasks.probing.decoding import Decoding
 from tasks.probing.metrics import best_threshold
 from tasks.records import Example
-from tasks.tuning.noise import Noise, noisy_passes
+from tasks.tuning.noise import noisy_passes
 from tasks.tuning.rendering import Renderer
 
-CLEAN = Noise()
 FEWEST = 10
 """With fewer knowns or unknowns than this the threshold stays where greedy decoding puts it, at 0."""
 
@@ -43,18 +42,18 @@ def calibrate(
     decoding: Decoding,
     *,
     base: nn.Module | None = None,
-    noise: Noise = CLEAN,
+    dropout: float = 0.0,
     most_refused: float = 1.0,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Calibration:
     """Choose the refusal threshold of a tuned model on validation examples; ``base`` as in ``ask``.
 
-    ``noise`` is put on most questions as in training: people word questions as no rule does, and a threshold fitted to
-    rule-made wordings alone would refuse theirs. ``most_refused`` is the share of the
+    With ``dropout`` most questions are asked with that share of their words left out: people word questions as no rule
+    does, and a threshold fitted to rule-made wordings alone would refuse theirs. ``most_refused`` is the share of the
     answerable questions that may be refused at most, ``progress`` as in ``ask``.
     """
-    examples = noisy_passes(examples, noise, 1, seed=seed)
+    examples = noisy_passes(examples, dropout, 1, seed=seed)
     prompts = [renderer.asked(item.prompt, source=item.source, system=item.system) for item in examples]
     opening = renderer.answer_opening(OPENING)
     whole = replace(decoding, threshold=None)

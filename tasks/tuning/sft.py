@@ -36,7 +36,6 @@ from tasks.records import Example
 from tasks.storage import room_for, write_records
 from tasks.tuning.diary import DIARY, Diary, Step
 from tasks.tuning.encoding import IGNORED, build_dataset, padding_share
-from tasks.tuning.neighbours import noise_of
 from tasks.tuning.noise import noisy_passes
 from tasks.tuning.pace import Pace
 from tasks.tuning.rendering import Renderer, choose_template
@@ -127,7 +126,7 @@ def prepare(
     check_tracker(config.report_to)
     tokenizer = load_tokenizer(config.student, remote_code=config.remote_code)
     model = load_student(config.student, method=config.method, remote_code=config.remote_code)
-    passes = max(1, round(config.epochs)) if config.question_dropout or config.question_exchange else 1
+    passes = max(1, round(config.epochs)) if config.question_dropout else 1
     rows = rows_to_learn(model, tokenizer, examples, config, passes=passes, seed=seed)
     renderer = Renderer(tokenizer, choose_template(tokenizer, config.template, config.student))
     texts = list(statements) * config.statements * passes
@@ -150,11 +149,10 @@ def rows_to_learn(
     passes: int,
     seed: int,
 ) -> list[Example]:
-    """The examples ``passes`` times over, their questions put otherwise each time, and general replay."""
+    """The examples ``passes`` times over, with other words of their questions left out, and general replay."""
     extra = round(len(examples) * config.replay_share / (1 - config.replay_share))
     replay = replay_examples(model, tokenizer, config, extra, seed=seed) if extra else []
-    noise = noise_of(config, model, tokenizer, examples)
-    return noisy_passes(examples, noise, passes, seed=seed) + replay * passes
+    return noisy_passes(examples, config.question_dropout, passes, seed=seed) + replay * passes
 
 
 def train(
