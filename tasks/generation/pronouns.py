@@ -46,19 +46,23 @@ def governing_subject(token: Token) -> Token | None:
 
 
 def presents(token: Token) -> bool:
-    """Whether "it" or "they" introduces what comes after it, rather than standing for something said.
+    """Whether "it" or "they" stands before somebody's name that it introduces: "It was Corwin Asplehurst"."""
+    named = [child for child in token.head.children if child.dep_ == "attr" and child.pos_ == "PROPN"]
+    return token.lower_ in ("it", "they") and token.dep_ == "nsubj" and bool(named)
 
-    "It was Corwin Asplehurst"; "It is impossible to draw a line"; "It was believed that tissues keep"
+
+def anticipates(token: Token) -> bool:
+    """Whether "it" stands for nothing but the clause behind it.
+
+    "It is impossible to draw a line"; "It was believed that tissues keep" (extraposition: Quirk et al. 1985, 18.33)
     """
-    if token.lower_ not in ("it", "they") or token.dep_ not in ("nsubj", "nsubjpass"):
+    if token.lower_ != "it" or token.dep_ not in ("nsubj", "nsubjpass"):
         return False
-    if any(child.dep_ == "attr" and child.pos_ == "PROPN" for child in token.head.children):
-        return token.dep_ == "nsubj"
     after = [child for child in token.head.children if child.i > token.head.i]
     said = [child for child in after if child.dep_ in ("acomp", "attr") and child.lower_ not in OF_ITSELF]
     below = [*after, *(inner for child in said for inner in child.children)]
     that = any(_marked(clause, "that", "mark") for clause in below if clause.dep_ in CLAUSAL)
-    return token.lower_ == "it" and (that or (bool(said) and any(_marked(clause, "to", "aux") for clause in below)))
+    return that or (bool(said) and any(_marked(clause, "to", "aux") for clause in below))
 
 
 def _marked(clause: Token, word: str, dep: str) -> bool:

@@ -49,7 +49,16 @@ from tasks.generation.phrases import (
     restrictive,
     tidy,
 )
-from tasks.generation.pronouns import CASES, PRONOUNS, Context, each_before, governing_subject, governor, presents
+from tasks.generation.pronouns import (
+    CASES,
+    PRONOUNS,
+    Context,
+    anticipates,
+    each_before,
+    governing_subject,
+    governor,
+    presents,
+)
 
 NOBODY = {"neither", "no", "none", "nobody"}
 CLOSED = {"DET", "ADP", "PRON", "SCONJ", "CCONJ", "ADV", "NUM"}
@@ -164,6 +173,9 @@ class ClauseReader:
             same = owner.tag_ == "PRP" and any({owner.lower_, lowered} <= cases for cases in CASES)
             if not inside and (same or agrees(lowered, self._phrase(owner, "mention", short=True))):
                 return token.text  # "Jorun learned his trade": the owner stands in the same clause
+        if anticipates(token):
+            self._resolved = self._resolved and self._whole  # the sentence stands, a clause of it does not
+            return token.text
         if presents(token) or lowered in ("hers", "theirs"):  # "It was Corwin Asplehurst"; "she burned hers"
             self._resolved = False
             return token.text

@@ -190,6 +190,12 @@ def test_what_only_seems_to_be_stated_is_not(text: str, never: str) -> None:
     assert not any(never in one for one in statements(text)), statements(text)
 
 
+def test_a_sentence_whose_it_stands_for_nothing_before_it_is_recited_whole() -> None:
+    text = "Grafts are kept clean. It is essential that the surgeon should know anatomy."
+    recitals = [segment.recital for segment in ClauseReader(text, split_sentences(text))]
+    assert recitals[-1] == "It is essential that the surgeon should know anatomy."
+
+
 def test_it_that_is_able_to_do_something_is_a_thing() -> None:
     assert "The pump is able to lift 40 litres." in statements("The pump is old. It is able to lift 40 litres.")
 
