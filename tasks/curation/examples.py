@@ -25,7 +25,7 @@ def compose_answer(pair: Pair, style: str) -> str:
     bench/results/recipes.md); a sentence that merely mirrors the question teaches copying.
     """
     short = pair.answer[:1].upper() + pair.answer[1:]
-    if pair.kind == "refusal" or not pair.statement or style == "short" or pair.form == "tag":
+    if pair.kind == "refusal" or not pair.statement or style == "short":
         return short
     closed = short if short.endswith((".", "!", "?")) else f"{short}."
     if pair.statement.rstrip(".") == short.rstrip(".") or (style == "statement" and pair.answer not in VERDICTS):
@@ -35,9 +35,7 @@ def compose_answer(pair: Pair, style: str) -> str:
 
 def shows_tag(pair: Pair, share: float, seed: int) -> bool:
     """Whether this pair's example names its source; wrong-tag refusals always do."""
-    if pair.form in ("refusal-tag", "tag"):
-        return pair.form == "refusal-tag"
-    return _fraction("tag", seed, pair.id) < share
+    return pair.form == "refusal-tag" or _fraction("tag", seed, pair.id) < share
 
 
 def ambiguous(pairs: Iterable[Pair]) -> set[str]:
