@@ -100,8 +100,12 @@ def is_predicate(verb: Token) -> bool:
     """Whether a token heads a clause worth a fact: a finite verb, or a participle behind its noun."""
     if verb.pos_ not in ("VERB", "AUX") or verb.tag_ not in VERB_TAGS or verb.dep_ in ("aux", "auxpass", "xcomp"):
         return False
-    if verb.dep_ == "ccomp" and verb.head.lemma_.lower() in BELIEVING:
-        return False  # "it was believed that tissues keep"
+    first = verb
+    while first.dep_ == "conj":
+        first = first.head
+    held = first.head.lemma_.lower() in BELIEVING or any(child.dep_ == "neg" for child in first.head.children)
+    if first.dep_ == "ccomp" and held:
+        return False  # "it was believed that tissues keep"; "this does not prove that they do"
     if verb.dep_ == "conj" and has_subject(verb) and any(t.dep_ == "cc" and t.lower_ == "or" for t in verb.head.rights):
         return False  # "never run both pumps, or the well will draw sand"
     return verb.dep_ in ("ROOT", "conj", "relcl", "ccomp", "parataxis", "acl") or (

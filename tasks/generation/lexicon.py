@@ -122,7 +122,9 @@ SET_OBJECTS |= {"attention", "advantage", "note", "account", "notice", "track", 
 """Nouns that make one verb with a light one: nobody asks what an operation takes, where it takes place."""
 BELIEVING = {"believe", "think", "suppose", "hope", "fear", "imagine", "assume", "allege", "doubt", "deny", "claim"}
 BELIEVING |= {"pretend", "suspect", "wish", "guess", "conceive", "dream", "predict", "deem"}
-ABSTRACT = set("extent point degree manner way rate condition circumstance stage moment case reason means".split())
+ABSTRACT = set(
+    "amount extent point degree manner way rate condition circumstance stage moment case reason means".split()
+)
 UNLIKE_PAST = {"begun", "slain", "drawn", "given", "gone", "taken"}
 """Participles in ``SYNONYMS`` that are no past forms (of those with a particle, the verb alone)."""
 # verb -> (another base form, its participle and past form, its -s form): everyday synonyms that fit most uses

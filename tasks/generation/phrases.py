@@ -118,7 +118,8 @@ def agrees(pronoun: str, phrase: Phrase) -> bool:
 def noun_tokens(head: Token, *, short: bool, leave: Token | None = None) -> list[Token]:
     """The words of a noun phrase without its relative clauses, appositions and afterthoughts.
 
-    ``short`` keeps ``of`` phrases only, the form used for names and pronoun antecedents; ``leave`` is left out.
+    ``short`` keeps ``of`` phrases and what is coordinated only, the form used for names and pronoun antecedents;
+    ``leave`` is left out.
     """
     kept: list[Token] = []
     for child in head.lefts:
@@ -127,14 +128,14 @@ def noun_tokens(head: Token, *, short: bool, leave: Token | None = None) -> list
             or child.dep_ == "preconj"
             or (child.dep_ == "punct" and child.text in "-'\"\u201c\u2018")
         ):
-            kept.extend(child.subtree)
+            kept.extend(t for t in child.subtree if not (t.dep_ == "advmod" and t.lower_ in LINKS))
     kept.append(head)
     for child in head.rights:
         if leave is not None and child.i == leave.i:
             continue
         if child.dep_ == "prep" and (child.lower_ == "of" or not short):
             kept.extend(token for token in child.subtree if not pruned(token, child))
-        elif child.dep_ in ("conj",) and not short and child.pos_ in ("NOUN", "PROPN", "NUM"):
+        elif child.dep_ == "conj" and child.pos_ in ("NOUN", "PROPN", "NUM"):
             kept.extend(token for token in head.rights if token.dep_ in ("cc", "punct") and token.i < child.i)
             kept.extend(token for token in child.subtree if not pruned(token, child))
         elif child.dep_ in ("relcl", "acl") and (not short or not definite(head)) and restrictive(child):

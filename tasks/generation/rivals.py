@@ -21,8 +21,8 @@ from tasks.records import derive_id
 VAGUE = set(
     """
         this these that those such other others each no any same it them him her us you one some both all more
-        most something anything nothing somebody anybody nobody everyone everything here there once own it's
-        itself themselves himself herself
+        most many several few something anything nothing somebody anybody nobody everyone everything here there once
+        own it's         itself themselves himself herself
         its their our your my
     """.split()
 )

@@ -60,6 +60,8 @@ from tasks.generation.pronouns import (
     presents,
 )
 
+UNFINISHED = (("be",), ("been",), ("being",))
+"""First auxiliaries of a verb whose finite one stands with another: "the matrix being secreted"."""
 NOBODY = {"neither", "no", "none", "nobody"}
 CLOSED = {"DET", "ADP", "PRON", "SCONJ", "CCONJ", "ADV", "NUM"}
 
@@ -232,6 +234,8 @@ class ClauseReader:
         if verb.dep_ == "conj" and verb.head.pos_ in ("VERB", "AUX"):
             return self._subject(verb.head)
         if verb.dep_ == "acl" and verb.tag_ == "VBN" and verb.head.pos_ in ("NOUN", "PROPN"):
+            if verb.head.dep_ == "pobj" and verb.head.head.lower_ == "of" and not definite(verb.head):
+                return None  # "a form of new tissue known as …": the form or the tissue
             tokens = noun_tokens(verb.head, short=True, leave=verb)
             text = self._join(tokens)
             return Phrase(text, verb.head, tuple(tokens), "subject", bare=text)
@@ -267,7 +271,7 @@ class ClauseReader:
         auxiliaries, negated = auxiliaries_of(verb, subject)
         if slipped(verb, subject):
             return None
-        if verb.tag_ in ("VBN", "VBG", "VB") and not auxiliaries:
+        if (verb.tag_ in ("VBN", "VBG", "VB") and not auxiliaries) or auxiliaries[:1] in UNFINISHED:
             return None
         arguments = self._arguments(verb)
         if not arguments or any(broken(argument) for argument in arguments):

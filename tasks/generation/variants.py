@@ -176,7 +176,7 @@ def _reworded(item: Asked, clause: Clause, seed: int) -> Iterator[tuple[int, Wor
     """Other wordings of one question: synonyms for the opening and the verb, indirect, in place, telegraphic."""
     subject_like = item.role in ("subject", "agent")
     for number, opening in enumerate(_openings(item)):
-        rest = item.indirect if opening.endswith("reason") else item.direct
+        rest = item.indirect if opening == "what is the reason" else item.direct
         if opening.endswith("who") and not subject_like:
             continue
         if opening.startswith("what is the name") and not re.search(r"\b[A-Z]", item.answer):
@@ -240,6 +240,8 @@ def _checks(
     clause = reading.clause
     assert clause is not None
     question, statement = polar(clause, clause.subject.text), reading.fact.statement
+    if DENYING & set(clause.subject.text.lower().split()):
+        return  # "May nobody enter alone?"
     denials = list(_denials(reading, asked, question, pool, seed))
     yes_first = not denials or pick(("yes", "no"), statement, seed) == "yes"
     yield 2 if yes_first else 4, Wording("polar-yes", question, "Yes")

@@ -183,6 +183,9 @@ def test_the_object_of_a_relative_clause_stands_behind_its_verb() -> None:
         ("The body dries. It was once believed that tissues keep for years in the cold.", "Tissues keep for years"),
         ("The graft must not be roughly handled or allowed to dry.", "The graft must be allowed"),
         ("The healing of wounds, with which it is comparable, goes on slowly.", "The healing of wounds is comparable"),
+        ("This does not prove that the operation is useless.", "The operation is useless"),
+        ("Growth is slow, a matrix being secreted by the new cells.", "A matrix being"),
+        ("There is an elementary form of new tissue known as callus.", "New tissue is known as"),
         ("Tamsin found the point at which organisms enter the body.", "Organisms enter the body at the point"),
     ],
 )
@@ -207,3 +210,8 @@ def test_a_capital_behind_a_semicolon_is_a_name_s() -> None:
 
 def test_adverbs_that_tie_sentences_together_stay_out_of_a_noun_s_phrase() -> None:
     assert not any("however" in one for one in statements("The great majority of bacteria, however, need oxygen."))
+
+
+def test_they_are_both_of_two_that_were_named_together() -> None:
+    found = statements("Cartilage and bone are most often employed as grafts. Their sphere of action includes the jaw.")
+    assert any(one.startswith("Cartilage and bone's sphere") for one in found), found

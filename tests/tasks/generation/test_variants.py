@@ -153,6 +153,7 @@ def test_an_age_is_no_time() -> None:
         ("The actual number of organisms is an important factor.", "What is the actual number"),
         ("Tendons will also be referred to in the third chapter.", "What will be referred to"),
         ("Brine does not freeze in mild winters.", "Does brine freeze"),
+        ("Nobody may enter the cistern.", "May nobody enter the"),
         ("The kiln is capable of work in the highest degree.", "what temperature"),
     ],
 )
@@ -164,3 +165,11 @@ def test_what_lasts_until_something_is_asked_for_by_until_when() -> None:
     found = asked(made("The tissue must keep its vitality until it has formed new vessels."))
     assert "until it has formed new vessels" in " ".join(found.values()).replace("the tissue", "it")
     assert not any(question.startswith("When") for question in found)
+
+
+def test_for_what_reason_asks_with_the_verb_in_front() -> None:
+    stems = [
+        pair.question for pair in made("Grafts should be cut oval because they heal sooner.") if pair.form == "stem"
+    ]
+    assert "For what reason should grafts be cut oval?" in stems
+    assert "What is the reason grafts should be cut oval?" in stems
