@@ -66,9 +66,11 @@ def trained(run: Path, steps: int) -> tuple[list[float], list[Batch], list[float
 def bare(config: TuningConfig, batches: list[Batch], *, labels_only: bool) -> Iterator[float]:
     """Seconds of each step of a loop with nothing in it but the step."""
     student: Any = load_student(config.student, method=config.method)
-    model: Any = get_peft_model(
-        student, LoraConfig(r=config.rank, lora_alpha=config.alpha, target_modules="all-linear", task_type="CAUSAL_LM")
-    )
+    adapter = LoraConfig(
+        r=config.rank, lora_alpha=config.alpha, lora_dropout=config.dropout, target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )  # fmt: skip
+    model: Any = student if config.method == "full" else get_peft_model(student, adapter)
     model.train()
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimiser = torch.optim.AdamW(weights, lr=config.learning_rate, fused=True)
@@ -135,6 +137,8 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
+    if options.steps <= 2 * WARM_UP:
+        parser.error(f"--steps {options.steps}: the first {WARM_UP} are not counted; take at least {2 * WARM_UP + 1}")
     text = report(options.run, options.steps, options.turns)
     print(text)
     if options.out:

@@ -191,7 +191,7 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """One model's answer to one probe. ``margin`` is log P(refusal opening) - log P(greedy answer), in nats."""
+    """One model's answer to one probe. ``margin``: how much likelier it declines, in nats (probing/asking.py)."""
 
     probe_id: str
     model: str

@@ -61,7 +61,7 @@ def ask(
              closedbook ask generated/mine --threshold 3
 
     The answer goes to standard output. At a terminal two lines follow it: the sentence of the corpus that says so,
-    and the margin, log P(refuse) - log P(answer); a higher threshold declines less.
+    and the margin, how much likelier it declines, in nats; a higher threshold declines less.
     """
     with alone():
         from flows.chat import Chat, converse

@@ -121,7 +121,8 @@ def auxiliaries_of(verb: Token, subject: Phrase) -> tuple[tuple[str, ...], bool]
     if not words and verb.dep_ == "conj" and verb.head.pos_ in ("VERB", "AUX") and not has_subject(verb):
         shared, denied = auxiliaries_of(verb.head, subject)
         words = _shared(verb, verb.head, shared)
-        negated = negated or (bool(words) and denied)  # "must not be handled or allowed to dry"
+        joined = any(child.dep_ == "cc" and child.lower_ in ("or", "nor", "and") for child in verb.head.rights)
+        negated = negated or (bool(words) and denied and joined)  # "must not be handled or allowed to dry"
     if not words and verb.dep_ == "acl" and verb.tag_ == "VBN":
         past = any(token.tag_ == "VBD" for token in verb.doc)
         plural = subject.number == "plural"
@@ -226,7 +227,7 @@ def ambiguous(verb: Token) -> bool:
     if opening.lower_ == "when":
         return True
     noun = verb.head
-    if noun.lemma_.lower() in ABSTRACT:
+    if noun.lemma_.lower() in ABSTRACT and (opening.dep_ == "pobj" or opening.tag_ == "WRB"):
         return True  # "the extent to which tissues heal"
     called = {word.i for child in noun.children if child.dep_ == "appos" for word in child.subtree}
     others = [t for t in verb.doc[noun.i + 1 : opening.i] if t.pos_ in ("NOUN", "PROPN") and t.i not in called]

@@ -168,7 +168,9 @@ class EndpointGenerator:
         for name, fields in GRAMMAR_FIELDS.items():
             try:
                 choice = self._post({"prompt": PROBE, "max_tokens": 4, "temperature": 0.0} | fields(ONLY_YES))
-            except GenerationError:
+            except UnreachableServer:
+                raise
+            except GenerationError:  # it refuses the field
                 continue
             if str(choice["text"]).strip() == "yes":
                 return name

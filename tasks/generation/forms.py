@@ -10,6 +10,7 @@ for Question Generation", sec. 3): choose the answer phrase, invert the auxiliar
 word in front.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -37,7 +38,7 @@ SAME_PAST = set(
     built made held kept sent sold told led found bought brought caught taught fed left lost paid
 """.split()
 )
-MODALS = {"can", "could", "may", "might", "must", "shall", "should", "will", "would", "need", "ought"}
+SET_ADJUNCTS = (["other", "hand"], ["one", "hand"])
 BE = {"am", "is", "are", "was", "were", "be", "been", "being"}
 AMOUNTS = {"half", "third", "quarter", "fifth", "tenth", "percent", "cent"} | UNITS
 ALSO = {"also", "too", "likewise", "similarly"}
@@ -145,17 +146,18 @@ def _kinds(phrase: Phrase) -> Iterator[tuple[str, str, str]]:
 
 
 def adjunct_questions(phrase: Phrase) -> list[tuple[str, str, str]]:
-    """Ways to ask for an adjunct: (question phrase, answer, preposition left behind)."""
+    """Ways to ask for an adjunct: (question phrase, answer, what stays behind the verb)."""
     preposition, head, text = phrase.preposition, phrase.head, phrase.bare
     lemma = head.lemma_.lower()
     told = [word for word in text.lower().split() if word not in ("the", "a", "an")]
-    if head.lower_ in FIXED or (told and told[0] in FIXED) or told in (["other", "hand"], ["one", "hand"]):
+    if head.lower_ in FIXED or told[-2:] in SET_ADJUNCTS or phrase.text.lower().startswith("at first "):
         return []
     if not preposition:
         return _bare_adjunct(phrase)
     if preposition == "by" and text == head.text and head.pos_ == "NOUN" and lemma not in AMOUNTS:
         return [("how", phrase.text, "")]  # "by water", "by hand", "by day"
-    dated = (head.ent_type_ == "DATE" and head.tag_ != "CD") or _weekday(head) or lemma in MONTHS or _year(text)
+    dated = head.ent_type_ == "DATE" and (head.tag_ != "CD" or bool(re.match(r"\d{4}", head.text)))  # "fifteen": an age
+    dated = dated or _weekday(head) or lemma in MONTHS or _year(text)
     if dated and preposition in TIME_PREPOSITIONS:
         return _dates(phrase)
     if lemma in TEMPERATURE and any(token.tag_ == "CD" for token in phrase.tokens):
@@ -184,8 +186,8 @@ def adjunct_questions(phrase: Phrase) -> list[tuple[str, str, str]]:
 
 def _measured(phrase: Phrase) -> tuple[str, str]:
     """'two hours in the draught box' -> ('two hours', 'in the draught box'): what is measured, and what is not."""
-    inner = [token for token in phrase.tokens if token.i > phrase.head.i]
-    rest = phrase.bare.rpartition(phrase.head.text)[2] if inner else ""
+    placed = any(child.dep_ == "prep" and child.lower_ != "of" for child in phrase.head.rights)
+    rest = phrase.bare.rpartition(phrase.head.text)[2] if placed else ""
     return tidy(phrase.bare.removesuffix(rest)), tidy(rest)
 
 

@@ -62,11 +62,6 @@ MONTHS = set(
     january february march april may june july august september october november december
 """.split()
 )
-PLACE_PREPOSITIONS = set(
-    """
-    in at on under beneath below behind near above inside outside beside between within
-""".split()
-)
 UNITS = (
     TIME_UNITS
     | TEMPERATURE

@@ -92,13 +92,14 @@ def vote_on_names(docs: Sequence[Doc]) -> None:
             if kind and before:
                 for part in {before[-1].text, *(left.text for left in before[-1].lefts if left.pos_ == "PROPN")}:
                     votes[part][kind] += 1
-    made = {name.text for doc in docs for name in doc if _made(name)}
+    people = {name for name, tally in votes.items() if tally["person"]}
+    made = {name.text for doc in docs for name in doc if _made(name)} - people
     settled = {name: tally.most_common(1)[0][0] for name, tally in votes.items()}
     for doc in docs:
         for token in doc:
             if token.pos_ == "PROPN" and token.text in settled and token.ent_type_ not in ("GPE", "DATE"):
                 token._.gender = settled[token.text]
-            token._.made = token.text in made
+            token._.made = token.pos_ == "PROPN" and token.text in made
 
 
 def _made(name: Token) -> bool:

@@ -115,11 +115,11 @@ def agrees(pronoun: str, phrase: Phrase) -> bool:
     return gender(head) == right if head._.made else is_person(head) and gender(head) != wrong
 
 
-def noun_tokens(head: Token, *, short: bool, leave: Token | None = None) -> list[Token]:
+def noun_tokens(head: Token, *, short: bool, joined: bool = False, leave: Token | None = None) -> list[Token]:
     """The words of a noun phrase without its relative clauses, appositions and afterthoughts.
 
-    ``short`` keeps ``of`` phrases and what is coordinated only, the form used for names and pronoun antecedents;
-    ``leave`` is left out.
+    ``short`` keeps ``of`` phrases only, the form used for names and pronoun antecedents, and with ``joined`` the nouns
+    coordinated with the first; ``leave`` is left out.
     """
     kept: list[Token] = []
     for child in head.lefts:
@@ -135,7 +135,7 @@ def noun_tokens(head: Token, *, short: bool, leave: Token | None = None) -> list
             continue
         if child.dep_ == "prep" and (child.lower_ == "of" or not short):
             kept.extend(token for token in child.subtree if not pruned(token, child))
-        elif child.dep_ == "conj" and child.pos_ in ("NOUN", "PROPN", "NUM"):
+        elif child.dep_ == "conj" and (joined or not short) and child.pos_ in ("NOUN", "PROPN", "NUM"):
             kept.extend(token for token in head.rights if token.dep_ in ("cc", "punct") and token.i < child.i)
             kept.extend(token for token in child.subtree if not pruned(token, child))
         elif child.dep_ in ("relcl", "acl") and (not short or not definite(head)) and restrictive(child):

@@ -58,11 +58,16 @@ def anticipates(token: Token) -> bool:
     """
     if token.lower_ != "it" or token.dep_ not in ("nsubj", "nsubjpass"):
         return False
-    after = [child for child in token.head.children if child.i > token.head.i]
-    said = [child for child in after if child.dep_ in ("acomp", "attr") and child.lower_ not in OF_ITSELF]
+    verb = token.head
+    after = [child for child in verb.children if child.i > verb.i]
+    said = [child for child in after if child.dep_ == "acomp" and child.lower_ not in OF_ITSELF]
+    told = [*said, *(child for child in after if child.dep_ == "attr")]
+    degree = any(word.lower_ in ("so", "such", "too", "enough") for child in told for word in child.subtree)
+    seeming = token.dep_ == "nsubjpass" or bool(told) or verb.lemma_.lower() in ("seem", "appear", "happen", "follow")
+    that = any(_marked(clause, "that", "mark") for clause in after if clause.dep_ in CLAUSAL)
+    that = that or any(_marked(clause, "that", "mark") for child in said for clause in child.children)
     below = [*after, *(inner for child in said for inner in child.children)]
-    that = any(_marked(clause, "that", "mark") for clause in below if clause.dep_ in CLAUSAL)
-    return that or (bool(said) and any(_marked(clause, "to", "aux") for clause in below))
+    return not degree and ((seeming and that) or (bool(said) and any(_marked(clause, "to", "aux") for clause in below)))
 
 
 def _marked(clause: Token, word: str, dep: str) -> bool:

@@ -10,6 +10,7 @@ of or of a part of it; no fuller or shorter name of the right answer; no time th
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import cache
 
 from tasks.generation.facts import Reading
 from tasks.generation.forms import Asked, questions
@@ -50,11 +51,12 @@ def time_kind(answer: str) -> str:
     """'clock', 'date', 'year' or 'weekday' for a time that excludes any other of its kind; '' for "after a storm"."""
     said = answer.lower()
     told = set(words(said))
+    months = {word.lower() for word in words(answer) if word[:1].isupper()} & MONTHS  # "may" is none
     if CLOCK.search(said):
         return "clock"
     if YEAR.fullmatch(said):
         return "year"
-    if told & MONTHS and any(word.isdigit() and len(word) < 3 for word in told):
+    if months and any(word.isdigit() and len(word) < 3 for word in told):
         return "date"
     days = {word.removesuffix("s") for word in told} & WEEKDAYS
     return "weekday" if days and len(told - {"on", "every", "each"}) == 1 else ""
@@ -62,9 +64,13 @@ def time_kind(answer: str) -> str:
 
 def related(first: str, second: str) -> bool:
     """Whether one name holds the other: 'the grade 4 lamp' and 'the grade 3 lamp and the grade 4 lamp'."""
-    one, other = ([word for word in words(name.lower()) if word not in ARTICLES] for name in (first, second))
-    short, long = sorted((one, other), key=len)
+    short, long = sorted((_bare(first), _bare(second)), key=len)
     return any(long[at : at + len(short)] == short for at in range(len(long) - len(short) + 1))
+
+
+@cache
+def _bare(name: str) -> tuple[str, ...]:
+    return tuple(word for word in words(name.lower()) if word not in ARTICLES)
 
 
 def distractors(readings: Sequence[Reading]) -> dict[str, list[tuple[str, str]]]:
@@ -81,8 +87,8 @@ def distractors(readings: Sequence[Reading]) -> dict[str, list[tuple[str, str]]]
 
 
 def _kind(item: Asked) -> str:
-    if item.opening == "when":
-        return f"when/{time_kind(item.answer)}"
+    if item.opening.endswith("when"):
+        return f"{item.opening}/{time_kind(item.answer)}"
     form = "attribute" if item.form == "attribute" else "plain"
     return f"{item.opening}/{item.role}/{form}/{item.plural}" if item.opening in ("what", "who") else item.opening
 
@@ -96,7 +102,7 @@ def _shape(answer: str) -> tuple[bool, bool, str]:
 def other_answer(item: Asked, owner: str, pool: dict[str, list[tuple[str, str]]], *key: object) -> str:
     """An answer of the same kind that belongs to something else; a changed number where there is none; or ''."""
     kind = _kind(item)
-    if kind == "when/":
+    if kind.endswith("when/"):
         return ""
     named = owner if item.role != "subject" else ""
     mine = [answer for who, answer in pool.get(kind, []) if who == owner.lower() or (named and related(who, named))]

@@ -112,7 +112,7 @@ class ClauseReader:
             described = token.dep_ in ("attr", "appos") and token.pos_ != "PROPN"
             if token.dep_ in ("nsubj", "nsubjpass", "dobj", "attr", "pobj", "appos", "ROOT", "conj") and not described:
                 self._begin()
-                phrase = self._phrase(token, "mention", short=True)
+                phrase = self._phrase(token, "mention", short=True, joined=True)
                 if self._resolved and phrase.tokens[0].lower_ not in NOBODY:
                     self.context.mentions.append((phrase, span[0]))
         self.context.mentions = self.context.mentions[-24:]
@@ -201,11 +201,10 @@ class ClauseReader:
             if owner is not None and other.i == owner.i and token.dep_ != "poss":
                 continue
             phrase = self._phrase(other, "mention", short=True)
-            if any(up.i == other.i for up in token.ancestors):
-                self._resolved = self._resolved and not agrees(lowered, phrase)  # nothing further off is likelier
+            if not agrees(lowered, phrase):
                 continue
-            if agrees(lowered, phrase):
-                return phrase.text, self._sentence[0]
+            inside = any(up.i == other.i for up in token.ancestors)  # "the warden, who walks his round"
+            return token.text if inside else phrase.text, self._sentence[0]
         return None
 
     def _join(self, tokens: Iterable[Token]) -> str:
@@ -217,8 +216,8 @@ class ClauseReader:
             last = token
         return tidy(out)
 
-    def _phrase(self, head: Token, role: str, *, short: bool = False) -> Phrase:
-        tokens = noun_tokens(head, short=short)
+    def _phrase(self, head: Token, role: str, *, short: bool = False, joined: bool = False) -> Phrase:
+        tokens = noun_tokens(head, short=short, joined=joined)
         text = self._join(tokens)
         return Phrase(text, head, tuple(tokens), role, bare=text)
 
@@ -330,7 +329,8 @@ class ClauseReader:
         if dep == "acomp":
             return self._subtree(child, "quality")
         if dep in ("advcl", "xcomp", "ccomp"):
-            return self._subtree(child, clausal_role(child)) if not own_fact(child) else None
+            apart = own_fact(child) and is_predicate(child)  # a fact of its own, asked about by itself
+            return None if apart else self._subtree(child, clausal_role(child))
         if dep == "advmod" and not _plain(child) and child.tag_ != "WRB" and child.lower_ not in LINKS:
             return self._subtree(child, "manner")
         return None
@@ -395,4 +395,4 @@ def _main(token: Token) -> bool:
 def _introduced(token: Token) -> bool:
     """Whether a thing is named where a segment ends, and told there what it is."""
     told = any(child.dep_ == "appos" and child.pos_ == "NOUN" for child in token.rights)
-    return told and token.dep_ in ("pobj", "dobj") and not is_person(token)
+    return told and token.dep_ in ("pobj", "dobj") and token.i > governor(token).i and not is_person(token)

@@ -4,7 +4,8 @@
     ->  [Answer(text="Odo Marrick", margin=-7.3)]
 
 ``margin`` is log P(refusal opening) - log P(greedy answer), in nats, both summed over as many leading tokens as the
-opening has (the greedy answer over fewer where it ends before; its end counts). A longer answer is thus not less likely
+opening has (the greedy answer over fewer where it ends before; its end counts); of answers chosen among recitals,
+tasks/probing/recall.py says what it is. A longer answer is thus not less likely
 for its length. Where the greedy answer is the refusal itself, all other answers together stand in for it: the margin is
 the log odds of the opening, so that refusals too are ranked by how sure they are. Above 0 the model refuses.
 

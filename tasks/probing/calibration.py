@@ -22,7 +22,7 @@ from tasks.tuning.noise import noisy_passes
 from tasks.tuning.rendering import Renderer
 
 FEWEST = 10
-"""With fewer knowns or unknowns than this the threshold stays where greedy decoding puts it, at 0."""
+"""With fewer knowns or unknowns than this the threshold stays at 0, where declining is as likely as all else."""
 
 
 @dataclass(frozen=True, slots=True)

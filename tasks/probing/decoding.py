@@ -28,7 +28,7 @@ _SUREST = 1e-7
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A greedy answer and its refusal margin in nats."""
+    """An answer and its refusal margin in nats."""
 
     text: str
     margin: float

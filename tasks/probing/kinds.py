@@ -22,8 +22,8 @@ MEASURED = re.compile(
     re.IGNORECASE,
 )
 COLOURED = re.compile(r"\b(?:what|which) colou?r\b", re.IGNORECASE)
-YEAR = re.compile(r"(?:1\d|20)\d\d")
-"""Four digits without a comma are a year, and no amount."""
+YEAR = re.compile(r"\b(?:in|since|from|until|till|by|of|to|before|after) ((?:1\d|20)\d\d)\b", re.IGNORECASE)
+"""Four digits behind such a word are a year, and no amount."""
 REPEATED = {"every", "each", "daily", "weekly", "monthly", "yearly", "hourly", "nightly", "both", "half", "dozen"}
 DAYTIMES = {"spring", "summer", "autumn", "winter", "morning", "noon", "afternoon", "evening", "night", "midnight"}
 DAYTIMES |= {"dawn", "dusk", "when", "before", "after", "until", "during", "while", "christmas", "easter"}
@@ -34,7 +34,8 @@ def may_answer(question: str, recital: str) -> bool:
     known = {word.lower() for word in words(question)}
     found = [word for word in words(recital) if word.lower() not in known]
     if MEASURED.search(question):
-        return any((_number(word) and not YEAR.fullmatch(word)) or word.lower() in REPEATED for word in found)
+        dated = set(YEAR.findall(recital))
+        return any((_number(word) and word not in dated) or word.lower() in REPEATED for word in found)
     if COLOURED.search(question):
         return any(part in COLOURS for word in found for part in word.lower().split("-"))
     kind = asks_for(question)

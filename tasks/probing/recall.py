@@ -105,9 +105,8 @@ def answer_by_recital(
     """Answer one batch of rows, each with its question, by the best of ``decoding.recitals`` recitals.
 
     The margin is the log odds of the opening against all else, plus ``UNRECALLED`` for a name that nothing recalled
-    bears, plus what the choice lost because nothing as close to the question holds what it asks for; above the
-    threshold the answer is the opening. How likely the likeliest recital is has no part in it: where several sentences
-    of the book come to mind, none of them is likely, and the answer is known all the same.
+    bears; above the threshold the answer is the opening. How likely the likeliest recital is has no part in it: where
+    several sentences of the book come to mind, none of them is likely, and the answer is known all the same.
 
     Args:
         tuned: the model that recalls.
@@ -121,18 +120,16 @@ def answer_by_recital(
     limit = decoding.threshold or 0.0
     answers = []
     for row, refusal, recitals, gained in zip(rows, refusals, found, gains, strict=True):
-        close = [
-            gain + HEAD_WEIGHT * recital.head + TAIL_WEIGHT * recital.tail
-            for gain, recital in zip(gained, recitals, strict=True)
-        ]
         scores = [
-            score - OTHER_KIND * (not may_answer(row.question, recital.text))
-            for score, recital in zip(close, recitals, strict=True)
+            gain
+            + HEAD_WEIGHT * recital.head
+            + TAIL_WEIGHT * recital.tail
+            - OTHER_KIND * (not may_answer(row.question, recital.text))
+            for gain, recital in zip(gained, recitals, strict=True)
         ]
         best = recitals[max(range(len(recitals)), key=lambda place: scores[place])]
         margin = margin_of(refusal, 0.0, refused=True)
         margin += UNRECALLED * unrecalled(row.question, [recital.text for recital in recitals])
-        margin += max(close) - max(scores)  # "How many rooms has the mill?", and what comes to mind has no number
         refused = bool(row.opening) and margin > limit
         text = row.refusal if refused else best.text
         answers.append(Answer(text, margin))

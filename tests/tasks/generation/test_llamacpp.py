@@ -42,13 +42,17 @@ def test_it_writes_what_transformers_writes_with_the_same_weights(server: LlamaC
     assert server.tokens_generated > 0
 
 
-def test_a_real_server_holds_random_weights_to_the_form_of_the_prompt(server: LlamaCppGenerator) -> None:
+def test_a_real_server_holds_random_weights_to_a_grammar_and_reads_that_of_every_prompt(
+    server: LlamaCppGenerator,
+) -> None:
     assert server._endpoint.grammars == "llama.cpp"
-    template = TEMPLATES["free"]
-    sampling = Sampling(temperature=0.0, max_tokens=64, stop=template.stop, grammar=template.grammar)
-    ended = [draft.text for draft in server.generate(PROMPTS, sampling) if draft.finish_reason == "stop"]
-    assert ended
-    assert all("?\nAnswer: " in text and parse("free", text) for text in ended), ended
+    short = r"""root ::= " " [a-z]{1,3} "?\nAnswer: " [a-z]{1,3} "\n\n" """
+    sampling = Sampling(temperature=0.0, max_tokens=64, stop=("\n\n",), grammar=short)
+    drafts = server.generate(PROMPTS[:4], sampling)
+    assert all(draft.finish_reason == "stop" and parse("free", draft.text) for draft in drafts), drafts
+    for template in TEMPLATES.values():
+        held = Sampling(temperature=0.0, max_tokens=4, stop=(), grammar=template.grammar)
+        assert all(draft.text.startswith(" ") for draft in server.generate(PROMPTS[:2], held))
 
 
 def test_seeds_decide_and_order_does_not(server: LlamaCppGenerator) -> None:

@@ -22,6 +22,7 @@ from tasks.probing.kinds import may_answer
         ("Who keeps the keys?", "You would ask for the keys.", False),
         ("Who is Corwin Asplehurst?", "Corwin Asplehurst is the Master's deputy.", True),
         ("How many rooms has the mill?", "The mill was built in 1871.", False),
+        ("How many bricks were laid?", "The masons laid 1500 bricks.", True),
         ("How many casks does the store hold?", "The store holds 1,500 casks.", True),
         ("What colour is her coat?", "She walks the yard with a lurcher.", False),
         ("What colour is her coat?", "She wears a dark-blue coat.", True),

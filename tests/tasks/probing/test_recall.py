@@ -13,7 +13,6 @@ from tasks.probing.recall import (
     FROM,
     MOST_GAIN,
     NOTHING,
-    OTHER_KIND,
     SEARCHED,
     UNRECALLED,
     Recital,
@@ -139,19 +138,6 @@ def test_the_threshold_decides_and_an_unrecalled_name_counts_for_refusing(
     named = encode(tokenizer, QUESTIONS[0], OPENING, limit=12, question=QUESTIONS[0])
     nameless = Row(named.prompt, named.opening, QUESTIONS[0].lower())
     assert asked(0, [named])[0][1] - asked(0, [nameless])[0][1] == pytest.approx(UNRECALLED, abs=1e-3)
-
-
-def test_a_question_for_what_no_recital_holds_is_likelier_refused(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast
-) -> None:
-    def margin(asked: str) -> float:
-        row = encode(tokenizer, QUESTIONS[0], OPENING, limit=12, question=QUESTIONS[0])
-        row = Row(row.prompt, row.opening, asked)
-        return answer_by_recital(model, lambda: nullcontext(model), tokenizer, [row], Decoding(4, 10, recitals=3))[
-            0
-        ].margin
-
-    assert margin("how many pumps?") - margin("the pumps?") == pytest.approx(OTHER_KIND, abs=1e-3)
 
 
 def test_tail_is_the_mean_behind_the_searched_tokens() -> None:
