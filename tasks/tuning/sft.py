@@ -254,7 +254,7 @@ class CompletionTrainer(SFTTrainer):
     """SFTTrainer, with the vocabulary head computed on a CPU where a label stands and nowhere else.
 
     SFTTrainer's own head saves a GPU's memory: it computes the logits in tiles, twice, and multiplies in float32. On
-    a CPU, 200 tokens a second so and 450 to 520 with the head at labels only (2 cores, SmolLM2-135M). The learning rate
+    a CPU, 200 tokens a second so and 450 to 520 with the head at labels only (bench/results/tuning.md). The learning rate
     follows ``pace``.
     """
 
