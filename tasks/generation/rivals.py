@@ -10,7 +10,7 @@ of or of a part of it; no fuller or shorter name of the right answer; no time th
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 
 from tasks.generation.facts import Reading
 from tasks.generation.forms import Asked, questions
@@ -68,7 +68,7 @@ def related(first: str, second: str) -> bool:
     return any(long[at : at + len(short)] == short for at in range(len(long) - len(short) + 1))
 
 
-@cache
+@lru_cache(maxsize=1 << 14)
 def _bare(name: str) -> tuple[str, ...]:
     return tuple(word for word in words(name.lower()) if word not in ARTICLES)
 
