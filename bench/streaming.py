@@ -135,7 +135,7 @@ def report(figures: list[Figures]) -> str:
 # Memory of reading a large text
 
 `python -m bench.streaming`, Python {platform.python_version()}, {os.cpu_count()} CPU cores, no GPU,
-{date.today():%d %B %Y}, shared with other work while measured: processor time is the steadier figure.
+{date.today():%d %B %Y}.
 
 | one plain text | read in parts of | windows | pairs parsed | pairs kept | peak memory | wall clock | processor time |
 |---|---|---|---|---|---|---|---|
