@@ -55,8 +55,9 @@ def test_twenty_kills_lose_a_batch_at_most_and_change_no_byte(server: PrefectSer
 
 @pytest.fixture
 def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put a scripted generator in place of a model."""
+    """Put a scripted generator in place of a model, and cut short passages, so that a small text has several."""
     repeater = Repeater()
+    monkeypatch.setattr("tasks.generation.passages.FACTS_A_PASSAGE", 16)
     monkeypatch.setattr(batches, "opened", lambda *names: repeater)
     monkeypatch.setattr(batches, "identity", lambda name: name)
 
@@ -99,7 +100,7 @@ def tonight(prefect: Path, scripted: None, tmp_path: Path, caplog: pytest.LogCap
 
 def test_a_night_costs_what_is_new(tonight: Callable[..., Night]) -> None:
     begun = tonight(first=FIRST)
-    assert begun.anew == begun.batches == len(begun.passages) > 2
+    assert begun.anew == begun.batches == len(begun.passages) > 5
     assert tonight(first=FIRST).anew == 0
 
     more = tonight(first=FIRST, second=SECOND)

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from tasks.generation.drafting import Request
 from tasks.generation.passages import LONGEST_PASSAGE, cut_batches, passages, unplaced
+from tasks.generation.prompts import Kind
 from tasks.records import Document, Fact
 
 SENTENCES = [f"Pump {n} lifts {n * 7 % 97} litres." for n in range(300)]
@@ -46,8 +47,8 @@ def test_a_passage_ends_with_its_document() -> None:
 
 def test_no_passage_is_longer_than_allowed() -> None:
     same = ledger(["The pump lifts brine."] * (3 * LONGEST_PASSAGE))
-    sizes = [len(passage) for passage in texts(ledger(SENTENCES))]
-    assert max(sizes) <= LONGEST_PASSAGE and 8 < sum(sizes) / len(sizes) < 32
+    sizes = [len(passage) for passage in texts(ledger([f"Pump {n} lifts {n} litres." for n in range(6000)]))]
+    assert max(sizes) <= LONGEST_PASSAGE and 64 < sum(sizes) / len(sizes) < 256
     assert max(passages(same).values()) >= 2
 
 
@@ -66,3 +67,14 @@ def test_a_request_without_its_place_is_the_same_wherever_it_stands() -> None:
     here = Request("r", "rewrite", "f", "c1", "heron", "p", "s", evidence_start=3, evidence_end=9)
     there = Request("r", "rewrite", "f", "c2", "heron", "p", "s", evidence_start=503, evidence_end=509)
     assert here != there and unplaced(here) == unplaced(there)
+
+
+def test_requests_of_a_kind_stand_side_by_side_in_their_passage() -> None:
+    facts = ledger(SENTENCES[:6])
+    kinds: list[Kind] = ["rewrite", "question"] * 3
+    requests = [
+        Request(f"r{n}", kind, fact.id, "c", "heron", "", fact.text)
+        for n, (fact, kind) in enumerate(zip(facts, kinds, strict=True))
+    ]
+    cut = cut_batches(requests, dict.fromkeys((fact.id for fact in facts), 0), 3)
+    assert [{request.kind for request in batch} for batch in cut] == [{"question"}, {"rewrite"}]
