@@ -206,13 +206,29 @@ def measure(part: str, total: int) -> Figures:
     return {"speed": lambda: measure_speed(total), "index": measure_index, "quality": measure_quality}[part]()
 
 
+def beside(total: int, figures: dict[str, Figures | None]) -> list[str]:
+    """The table of all tools on a slice of the same pairs, a line each."""
+    head = "| tool | slice | processor time | for 1,000,000, extrapolated | repetitions found | questions lost |"
+    table = [head.replace("1,000,000", f"{total:,}"), "|---|---|---|---|---|---|"]
+    for name in PEERS:
+        row = figures[name]
+        if row is None:
+            table.append(f"| {name} | left open: could not be installed here | | | | |")
+            continue
+        law = "n" if row["power"] == 1 else "n²"
+        table.append(
+            f"| {name} | {row['slice']:,} | {row['user']:.1f} s | {row['total']:,.0f} s (times {law}) "
+            f"| {row['found']:.1%} | {row['lost']:.1%} |"
+        )
+    return table
+
+
 def report(total: int, figures: dict[str, Figures | None]) -> str:
     speed, index, quality = figures["speed"] or {}, figures["index"] or {}, figures["quality"] or {}
     lines = [
         "# Near-duplicate removal",
         f"`python -m bench.dedup`, Python {platform.python_version()}, {os.cpu_count()} CPU cores, no GPU, "
-        f"{date.today():%d %B %Y}. The cores were shared with other work (load average {speed['load']:.1f} over "
-        "the minute): processor time is the steadier figure.",
+        f"{date.today():%d %B %Y}; load average {speed['load']:.1f} over the minute (1 is this bench itself).",
         "| measured | figure | aim |\n|---|---|---|",
     ]
     rows = [
@@ -237,24 +253,12 @@ def report(total: int, figures: dict[str, Figures | None]) -> str:
         f"Jaccard {CONFIG.duplicate_similarity} over word shingles, {CONFIG.minhash_permutations} permutations in "
         f"{bands} bands. Outside the index, 16 bytes a pair are held."
     )
-    head = "| tool | slice | processor time | for 1,000,000, extrapolated | repetitions found | questions lost |"
-    table = [head.replace("1,000,000", f"{total:,}"), "|---|---|---|---|---|---|"]
-    for name in PEERS:
-        row = figures[name]
-        if row is None:
-            table.append(f"| {name} | left open: could not be installed here | | | | |")
-            continue
-        law = "n" if row["power"] == 1 else "n²"
-        table.append(
-            f"| {name} | {row['slice']:,} | {row['user']:.1f} s | {row['total']:,.0f} s (times {law}) "
-            f"| {row['found']:.1%} | {row['lost']:.1%} |"
-        )
     lines += [
         "## Beside other tools",
         "Each on a slice of the same pairs; the whole is extrapolated from it, not measured. datasketch gets our "
         "shingles and permutations; distilabel's MinHashDedup its character n-grams; self-instruct its ROUGE-L above "
         "0.7 with all kept. None of them tells near-twins apart, and none is verified.",
-        "\n".join(table),
+        "\n".join(beside(total, figures)),
     ]
     return "\n\n".join(lines) + "\n"
 

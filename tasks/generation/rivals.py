@@ -23,8 +23,7 @@ VAGUE = set(
     """
         this these that those such other others each no any same it them him her us you one some both all more
         most many several few something anything nothing somebody anybody nobody everyone everything here there once
-        own it's         itself themselves himself herself
-        its their our your my
+        own it's itself themselves himself herself its their our your my
     """.split()
 )
 EMPTY = set("day time way place end same other others rest former latter following one ones".split())
