@@ -3,7 +3,8 @@
     merge(Path("generated/heron"), Path("models/heron"), config)
     ->  models/heron/          safetensors in bfloat16, tokenizer, merged.json {"unmerged": {…}, "merged": {…}}
 
-Unmerged is the adapter on its base as it was trained, in 4 bits for QLoRA; merged is what was written.
+Unmerged is the adapter on its base as it was trained, in 4 bits for QLoRA, asleep over general questions; merged is
+what was written, whose weights are always on.
 """
 
 import logging
@@ -64,6 +65,7 @@ def merged_student(unmerged: Student, folder: Path, config: Config) -> Student:
         unmerged,
         tuned=load_student(str(folder), dtype=torch.bfloat16, remote_code=own),
         base=load_student(tuning.student, dtype=torch.bfloat16, remote_code=tuning.remote_code),
+        decoding=replace(unmerged.decoding, woken_by=()),
     )
 
 

@@ -216,7 +216,7 @@ class Planning:
         tuned = self.config.tuning
         taught = {example.pair_id for example in examples}
         statements = statements_of(read_records(self.run / "pairs.jsonl", Pair), taught)
-        rows = len(examples) / (1 - tuned.replay_share) + len(statements) * tuned.statements
+        rows = len(examples) / (1 - tuned.replay(asleep=tuned.sleeps)) + len(statements) * tuned.statements
         steps = math.ceil(tuned.epochs * rows / tuned.batch_size)
         preparing: list[float] = []
 

@@ -124,7 +124,9 @@ def examine(run: Path, config: Config) -> None:
     asked = read_records(run / "probes.jsonl", Probe)
     write_records(run / "results.jsonl", put(student, asked, work=asking(config)))
     with wait("perplexity", work=f"perplexity {named(config)}"):
-        found = perplexities(student.tuned, student.tokenizer, general_text(), base=student.base)
+        found = perplexities(
+            student.tuned, student.tokenizer, general_text(), base=student.base, woken_by=student.decoding.woken_by
+        )
     write_json(run / "perplexity.json", {model: figure._asdict() for model, figure in found.items()})
 
 

@@ -76,7 +76,7 @@ def open_student(run: Path, config: Config, *, threshold: float | None = None, e
     """
     from tasks.probing.decoding import Decoding
     from tasks.tuning.rendering import Renderer, choose_template
-    from tasks.tuning.students import load_tokenizer, load_tuned
+    from tasks.tuning.students import load_tokenizer, load_tuned, woken_by
 
     tuning, probing = config.tuning, config.probing
     threshold = probing.margin_threshold if threshold is None else threshold
@@ -96,7 +96,7 @@ def open_student(run: Path, config: Config, *, threshold: float | None = None, e
         renderer=Renderer(tokenizer, choose_template(tokenizer, tuning.template, tuning.student)),
         decoding=Decoding(
             probing.batch_size, probing.max_new_tokens, threshold=threshold, recitals=probing.recitals,
-            book=book_of(sources),
+            book=book_of(sources), woken_by=tuple(woken_by(run / "adapter")),
         ),
         system=tuning.system,
         sources=frozenset(sources),

@@ -156,6 +156,10 @@ class SplitConfig(Section):
     withheld: float = Field(0.0, ge=0, lt=0.9, description="share of facts never taught, for U4 probes")
 
 
+REPLAY = 0.06
+"""Share of general replay for weights that are always on."""
+
+
 class TuningConfig(Section):
     """The student and how it is trained."""
 
@@ -186,7 +190,13 @@ class TuningConfig(Section):
     )
     batch_size: int = Field(8, ge=1, description="examples a step")
     max_length: int = Field(256, ge=16, description="tokens; longer examples are rejected, never cut")
-    replay_share: float = Field(0.06, ge=0, lt=1, description="general items from the base itself, against forgetting")
+    activated: bool = Field(
+        True, description="the adapter acts behind the closed-domain system prompt alone; other prompts get the base"
+    )
+    replay_share: float | None = Field(
+        None, ge=0, lt=1, description="general items from the base itself, against forgetting; None: 0.06 where the "
+        "tuned weights are always on, else none"
+    )  # fmt: skip
     weight_decay: float = Field(0.0, ge=0, description="of AdamW")
     # Below the presets' goals (15 and 6%): with 0.15 people saw 23% refused (bench/results/recipes.md).
     most_refused: float = Field(
@@ -196,6 +206,15 @@ class TuningConfig(Section):
     report_to: Literal["none", "mlflow", "tensorboard", "trackio", "wandb"] = Field(
         "none", description="a tracker that is installed; the run's own files hold the figures in any case"
     )
+
+    @property
+    def sleeps(self) -> bool:
+        """Whether what is tuned acts behind the closed-domain system prompt alone."""
+        return self.activated and self.method != "full" and bool(self.system)
+
+    def replay(self, *, asleep: bool) -> float:
+        """The share of general replay, settled; ``asleep``: other prompts than the closed-domain get the base."""
+        return self.replay_share if self.replay_share is not None else 0.0 if asleep else REPLAY
 
     @model_validator(mode="after")
     def _code_is_of_this_model(self) -> "TuningConfig":

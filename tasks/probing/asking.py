@@ -93,9 +93,9 @@ def answer_tuned(
 ) -> list[Answer]:
     """Answer a batch: rows that bear their question by recitals, where they are wanted, the others greedily.
 
-    Barred rows are refused, with the highest margin there is.
+    Barred rows are refused, with the highest margin there is; those that do not wake the adapter get the base's answer.
     """
-    ways = ["barred" if r.barred else "recital" if r.question and decoding.recitals > 1 else "greedy" for r in rows]
+    ways = [_way(row, decoding) for row in rows]
     part = {way: [row for row, its in zip(rows, ways, strict=True) if its == way] for way in set(ways)}
     refused = [Answer(row.refusal, margin_of(0.0, 0.0, refused=True)) for row in rows]
     answers = {"barred": iter(refused)}
@@ -104,7 +104,19 @@ def answer_tuned(
         answers["recital"] = iter(found)
     if "greedy" in part:
         answers["greedy"] = iter(answer_batch(tuned, tokenizer, part["greedy"], decoding))
+    if "asleep" in part:
+        with as_base(tuned, base) as untuned:
+            own = replace(decoding, threshold=None)
+            answers["asleep"] = iter(answer_batch(untuned, tokenizer, part["asleep"], own))
     return [next(answers[way]) for way in ways]
+
+
+def _way(row: Row, decoding: Decoding) -> str:
+    if row.barred:
+        return "barred"
+    if not decoding.wakes(row):
+        return "asleep"
+    return "recital" if row.question and decoding.recitals > 1 else "greedy"
 
 
 def ask_both(
@@ -169,19 +181,27 @@ def as_base(tuned: nn.Module, base: nn.Module | None = None) -> Iterator[nn.Modu
         raise TypeError(f"{type(tuned).__name__} has no adapter to turn off; pass the base model")
 
 
-def perplexity(model: nn.Module, tokenizer: PreTrainedTokenizerBase, text: str, *, window: int = 512) -> Figure:
+def perplexity(
+    model: nn.Module,
+    tokenizer: PreTrainedTokenizerBase,
+    text: str,
+    *,
+    window: int = 512,
+    behind: Sequence[int] = (),
+) -> Figure:
     """Perplexity on a text, over windows of ``window`` tokens laid end to end, with a 95% interval over its tokens.
 
-    The first token of a window has no context and is not counted.
+    The first token of a window has no context and is not counted, nor are those that each stands ``behind``.
     """
     tokens = tokenizer(text)["input_ids"]
     losses: list[Tensor] = []
     with evaluating(model):
         for start in range(0, len(tokens), window):
-            ids = torch.tensor([tokens[start : start + window]], device=device_of(model))
-            if ids.shape[1] > 1:
-                logits = model(input_ids=ids, use_cache=False).logits[0, :-1].float()
-                losses.append(nn.functional.cross_entropy(logits, ids[0, 1:], reduction="none").cpu())
+            part = tokens[start : start + window]
+            if len(part) > 1:
+                ids = torch.tensor([[*behind, *part]], device=device_of(model))
+                logits = model(input_ids=ids, use_cache=False).logits[0, len(behind) : -1].float()
+                losses.append(nn.functional.cross_entropy(logits, ids[0, len(behind) + 1 :], reduction="none").cpu())
     return perplexity_of(torch.cat(losses))
 
 
@@ -193,9 +213,18 @@ def perplexity_of(losses: Tensor) -> Figure:
 
 
 def perplexities(
-    tuned: nn.Module, tokenizer: PreTrainedTokenizerBase, text: str, *, base: nn.Module | None = None
+    tuned: nn.Module,
+    tokenizer: PreTrainedTokenizerBase,
+    text: str,
+    *,
+    base: nn.Module | None = None,
+    woken_by: Sequence[int] = (),
 ) -> dict[str, Figure]:
-    """Perplexity of the base and the tuned model on one text, as ``metrics.measure`` takes it."""
+    """Perplexity of the base and the tuned model on one text, as ``metrics.measure`` takes it.
+
+    A tuned model that sleeps over general text has the base's; "awake" is then what it has behind its invocation.
+    """
     with as_base(tuned, base) as untuned:
         before = perplexity(untuned, tokenizer, text)
-    return {"base": before, "tuned": perplexity(tuned, tokenizer, text)}
+    after = perplexity(tuned, tokenizer, text, behind=woken_by)
+    return {"base": before, "tuned": before, "awake": after} if woken_by else {"base": before, "tuned": after}

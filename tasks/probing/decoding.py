@@ -40,7 +40,8 @@ class Decoding:
 
     ``threshold`` is the calibrated margin above which a model refuses. ``recitals`` is how many answers are recalled
     and compared before one is given (tasks/probing/recall.py); below 2 the greedy one is taken. ``book`` says in a few
-    words what all questions are about.
+    words what all questions are about. ``woken_by`` are the token ids that a prompt has to begin with for the tuned
+    model to answer it; the base answers any other (tasks/tuning/encoding.py).
     """
 
     batch_size: int = 32
@@ -49,6 +50,11 @@ class Decoding:
     threshold: float | None = None
     recitals: int = 0
     book: str = ""
+    woken_by: tuple[int, ...] = ()
+
+    def wakes(self, row: "Row") -> bool:
+        """Whether a prompt is for the tuned model."""
+        return tuple(row.prompt[: len(self.woken_by)]) == self.woken_by
 
 
 @dataclass(frozen=True, slots=True)

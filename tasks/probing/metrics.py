@@ -184,17 +184,20 @@ def measure(
 ) -> dict[str, Any]:
     """All of ``metrics.json``: figures of the base and the tuned model, right answers by category, McNemar's p.
 
-    ``perplexities`` maps "base" and "tuned" to the perplexity on the general text.
+    ``perplexities`` maps "base" and "tuned" to the perplexity on the general text, "awake" to that of one that
+    is else asleep over it.
     """
     asked = {model: outcomes(probes, results, model) for model in ("base", "tuned")}
     found = {model: figures(those) for model, those in asked.items()}
     pairs = _paired(asked["base"], asked["tuned"])
     if kept := share(tuned.right for base, tuned in pairs if base.probe.category == "G" and base.right):
         found["tuned"]["general_kept"] = kept
-    for model, perplexity in (perplexities or {}).items():
-        found[model]["perplexity"] = perplexity
-    if perplexities and {"base", "tuned"} <= set(perplexities):
-        found["tuned"]["perplexity_change"] = _change(perplexities["base"], perplexities["tuned"])
+    if perplexities:
+        before, after = perplexities["base"], perplexities["tuned"]
+        found["base"]["perplexity"], found["tuned"]["perplexity"] = before, after
+        found["tuned"]["perplexity_change"] = _change(before, after)
+        if "awake" in perplexities:
+            found["tuned"]["perplexity_change_awake"] = _change(before, perplexities["awake"])
     n01 = sum(tuned.right and not base.right for base, tuned in pairs)
     n10 = sum(base.right and not tuned.right for base, tuned in pairs)
     return {

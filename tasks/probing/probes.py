@@ -26,7 +26,7 @@ FIELDS = ("id", "category", "question", "accepted", "source", "group")
 ANSWERED = frozenset({"K0", "K1", "K2", "K3", "T1", "G"})
 REFUSED = frozenset({"U1", "U2", "U3", "U4", "T2", "T3", "O"})
 # P2 is P under another system prompt; G is asked under none, as the base model is used.
-SECOND_SYSTEM = "You know one book and nothing else."
+SECOND_SYSTEM = "You know one book and nothing else."  # added to the closed-domain one
 # The project's evaluation: no shared 8-gram, ROUGE-L (Lin 2004) with the nearest training question below 0.7.
 NGRAM = 8
 ROUGE_L = 0.7
@@ -37,7 +37,7 @@ _FIRST_CODE_POINT = 0xE000  # words are coded as characters from here on: past t
 
 def system_prompt(category: str, closed: str) -> str:
     """The system prompt a probe is asked under: none for G, another wording for P2, else the closed-domain one."""
-    return {"G": "", "P2": SECOND_SYSTEM}.get(category, closed)
+    return {"G": "", "P2": f"{closed} {SECOND_SYSTEM}".strip()}.get(category, closed)
 
 
 def load_probes(path: Path) -> list[Probe]:

@@ -28,6 +28,7 @@ NAMES = {
     "general_kept": "general questions the base got right, still right",
     "perplexity": "on general text; lower is better",
     "perplexity_change": "against the base",
+    "perplexity_change_awake": "the same text behind the book's system prompt, which alone wakes the adapter",
 }
 PLAIN = ("AUROC", "perplexity")  # numbers, not rates
 
@@ -71,5 +72,5 @@ def _figure(name: str, entry: dict[str, Any]) -> Figure:
         ends = "" if low is None or high is None else f"{low:.3g}{DASH}{high:.3g}"
         return Figure(f"{entry['value']:.3g}", ends, entry.get("n"))
     ends = "" if low is None or high is None else f"{100 * low:.0f}{DASH}{100 * high:.0f}%"
-    signed = f"{entry['value']:+.1%}" if name.endswith("_change") else f"{entry['value']:.0%}"
+    signed = f"{entry['value']:+.1%}" if name.startswith("perplexity_change") else f"{entry['value']:.0%}"
     return Figure(signed, ends, entry.get("n"))

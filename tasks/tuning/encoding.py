@@ -1,9 +1,15 @@
 """Examples to token ids and labels: the prompt masked, the end token last, nothing cut.
 
 "<|im_start|>user …", "Ada Quorn."  ->  input_ids [1, 9690, …, 2], labels [-100, -100, …, 2]
+
+``invocation`` is what an adapter is woken by: the tokens that every closed-domain prompt begins with and no other does.
+Saved with the adapter, they make it an activated LoRA (aLoRA, arXiv:2504.12397; PEFT's ``alora_invocation_tokens``):
+a prompt without them is answered by the base model, to the bit. Since they stand at the very beginning, a prompt with
+them has the adapter on at every token, as in training.
 """
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
@@ -20,10 +26,8 @@ def encode(example: Example, renderer: Renderer, tokenizer: PreTrainedTokenizerB
     """Token ids and labels of one example: one begin token, the prompt masked, the end token last."""
     prompt = renderer.prompt(example.prompt, source=example.source, system=example.system)
     completion = renderer.completion(example.answer, source=example.source)
-    own_begin = bool(tokenizer.bos_token) and prompt.startswith(str(tokenizer.bos_token))
-    head: list[int] = tokenizer(prompt, add_special_tokens=not own_begin)["input_ids"]
-    if head and head[-1] == tokenizer.eos_token_id and not prompt.endswith(str(tokenizer.eos_token)):
-        head = head[:-1]  # some tokenizers close every text, and a prompt is open
+    head = prompt_ids(prompt, tokenizer)
+    own_begin = _begun(prompt, tokenizer)
     whole: list[int] = tokenizer(prompt + completion, add_special_tokens=not own_begin)["input_ids"]
     tail = (
         whole[len(head) :]
@@ -35,11 +39,40 @@ def encode(example: Example, renderer: Renderer, tokenizer: PreTrainedTokenizerB
     return {"input_ids": head + tail, "labels": [IGNORED] * len(head) + tail}
 
 
-def encode_text(text: str, tokenizer: PreTrainedTokenizerBase) -> dict[str, list[int]]:
-    """Token ids and labels of plain text: every token but the first bears loss, the end token last."""
-    ids: list[int] = tokenizer(neutral(text))["input_ids"]
+def encode_text(text: str, tokenizer: PreTrainedTokenizerBase, invocation: Sequence[int] = ()) -> dict[str, list[int]]:
+    """Token ids and labels of plain text, the end token last: its tokens bear loss, what stands before them does not.
+
+    Behind an invocation all of them do, in plain text all but the first.
+    """
+    ids: list[int] = tokenizer(neutral(text), add_special_tokens=not invocation)["input_ids"]
     ids = ids if ids[-1] == tokenizer.eos_token_id else [*ids, tokenizer.eos_token_id]
-    return {"input_ids": ids, "labels": [IGNORED, *ids[1:]]}
+    unlabelled = len(invocation) or 1
+    whole = [*invocation, *ids]
+    return {"input_ids": whole, "labels": [IGNORED] * unlabelled + whole[unlabelled:]}
+
+
+def prompt_ids(prompt: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Token ids of a rendered prompt, open at its end."""
+    ids: list[int] = tokenizer(prompt, add_special_tokens=not _begun(prompt, tokenizer))["input_ids"]
+    closed = ids[-1:] == [tokenizer.eos_token_id] and not prompt.endswith(str(tokenizer.eos_token))
+    return ids[:-1] if closed else ids  # some tokenizers close every text
+
+
+def _begun(prompt: str, tokenizer: PreTrainedTokenizerBase) -> bool:
+    return bool(tokenizer.bos_token) and prompt.startswith(str(tokenizer.bos_token))
+
+
+def invocation(renderer: Renderer, system: str) -> list[int]:
+    """Token ids that all prompts under ``system`` begin with, whatever instructions are added to it.
+
+    [] where a prompt under no system prompt begins with them too: then nothing tells the two apart.
+    """
+    closed, extended, plain = (
+        prompt_ids(renderer.prompt(question, system=prompt), renderer.tokenizer)
+        for question, prompt in (("Who?", system), ("When?", f"{system} In short."), ("Who?", ""))
+    )
+    shared = [one for one, other in takewhile(lambda pair: pair[0] == pair[1], zip(closed, extended, strict=False))]
+    return shared if system and plain[: len(shared)] != shared else []
 
 
 def build_dataset(
@@ -49,10 +82,14 @@ def build_dataset(
     *,
     longest: int,
     texts: Sequence[str] = (),
+    woken_by: Sequence[int] = (),
 ) -> tuple[Dataset, int]:
-    """Encode examples and plain texts; return the dataset and how many were over ``longest`` tokens and left out."""
+    """Encode examples and plain texts; return the dataset and how many were over ``longest`` tokens and left out.
+
+    ``woken_by`` are the tokens that the plain texts stand behind.
+    """
     rows = [encode(example, renderer, tokenizer) for example in examples]
-    rows += [encode_text(text, tokenizer) for text in texts]
+    rows += [encode_text(text, tokenizer, woken_by) for text in texts]
     kept = [row for row in rows if len(row["input_ids"]) <= longest]
     if not kept:
         raise UnusableResult(f"none of {len(rows)} examples fits {longest} tokens; raise --set tuning.max_length")

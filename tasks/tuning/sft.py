@@ -35,7 +35,7 @@ from tasks.memory import peak_mb, reset_peak
 from tasks.records import Example
 from tasks.storage import room_for, write_records
 from tasks.tuning.diary import DIARY, Diary, Step
-from tasks.tuning.encoding import IGNORED, build_dataset, padding_share
+from tasks.tuning.encoding import IGNORED, build_dataset, invocation, padding_share
 from tasks.tuning.noise import noisy_passes
 from tasks.tuning.pace import Pace
 from tasks.tuning.rendering import Renderer, choose_template
@@ -44,6 +44,8 @@ from tasks.tuning.students import fast_bfloat16, load_student, load_tokenizer
 from tasks.tuning.trackers import check_tracker, logging_to
 
 LOG_EVERY = 10
+FLATTENING = ("opt",)
+"""Families whose layers see [batch x tokens, features], on which PEFT's activated LoRA (0.21.2) cannot tell rows."""
 ENDLESS = 1e9
 """Seconds: several processes go by their epochs, since each has a clock of its own and all must stop at one step."""
 MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1
@@ -75,13 +77,18 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A training that can begin. ``resumed`` is the step that an interrupted one had come to, 0 for a fresh one."""
+    """A training that can begin.
+
+    ``resumed`` is the step that an interrupted one had come to, 0 for a fresh one; ``woken_by`` are the token ids
+    behind which alone the adapter will act, none for one that always does.
+    """
 
     trainer: "CompletionTrainer"
     dataset: Dataset
     passes: int
     too_long: int
     resumed: int
+    woken_by: list[int]
 
     @property
     def steps(self) -> int:
@@ -127,17 +134,22 @@ def prepare(
     tokenizer = load_tokenizer(config.student, remote_code=config.remote_code)
     model = load_student(config.student, method=config.method, remote_code=config.remote_code)
     passes = max(1, round(config.epochs)) if config.question_dropout else 1
-    rows = rows_to_learn(model, tokenizer, examples, config, passes=passes, seed=seed)
     renderer = Renderer(tokenizer, choose_template(tokenizer, config.template, config.student))
+    sleeps = config.sleeps and model.config.model_type not in FLATTENING
+    woken_by = invocation(renderer, config.system) if sleeps else []
+    share = config.replay(asleep=bool(woken_by))
+    rows = rows_to_learn(model, tokenizer, examples, config, passes=passes, replay=share, seed=seed)
     texts = list(statements) * config.statements * passes
-    dataset, too_long = build_dataset(rows, renderer, tokenizer, longest=config.max_length, texts=texts)
+    dataset, too_long = build_dataset(
+        rows, renderer, tokenizer, longest=config.max_length, texts=texts, woken_by=woken_by
+    )
     with logging_to(folder):
         trainer = build_trainer(model, config, dataset, tokenizer, folder, seed=seed)
     rows_a_step = config.batch_size * trainer.accelerator.num_processes
     trainer.args.max_steps = math.ceil(config.epochs / passes * len(dataset) / rows_a_step)
     checkpoint = latest_checkpoint(folder)
     resumed = int(checkpoint.rpartition("-")[2]) if checkpoint else 0
-    return Prepared(trainer, dataset, passes, too_long, resumed)
+    return Prepared(trainer, dataset, passes, too_long, resumed, woken_by)
 
 
 def rows_to_learn(
@@ -147,12 +159,16 @@ def rows_to_learn(
     config: TuningConfig,
     *,
     passes: int,
+    replay: float,
     seed: int,
 ) -> list[Example]:
-    """The examples ``passes`` times over, with other words of their questions left out, and general replay."""
-    extra = round(len(examples) * config.replay_share / (1 - config.replay_share))
-    replay = replay_examples(model, tokenizer, config, extra, seed=seed) if extra else []
-    return noisy_passes(examples, config.question_dropout, passes, seed=seed) + replay * passes
+    """The examples ``passes`` times over, with other words of their questions left out, and general replay.
+
+    Of the rows ``replay`` is the share of the latter.
+    """
+    extra = round(len(examples) * replay / (1 - replay))
+    general = replay_examples(model, tokenizer, config, extra, seed=seed) if extra else []
+    return noisy_passes(examples, config.question_dropout, passes, seed=seed) + general * passes
 
 
 def train(
@@ -174,7 +190,7 @@ def train(
     try:
         with room_for(folder):
             trainer.train(resume_from_checkpoint=latest_checkpoint(folder))
-            save(trainer, folder / "adapter")
+            save(trainer, folder / "adapter", prepared.woken_by)
     except torch.OutOfMemoryError as error:
         raise ModelError(
             f"{config.student}: out of GPU memory in training; --set tuning.method=qlora, "
@@ -200,13 +216,17 @@ def outcome(prepared: Prepared, diary: Diary, config: TuningConfig) -> Outcome:
     )  # fmt: skip
 
 
-def save(trainer: "CompletionTrainer", folder: Path) -> None:
+def save(trainer: "CompletionTrainer", folder: Path, woken_by: Sequence[int] = ()) -> None:
     """Write the adapter (or the whole model) in safetensors, with the tokenizer; of several processes the first does.
+
+    With ``woken_by`` it is an activated LoRA: whoever loads it with PEFT has it act behind these token ids alone.
 
     Weights that FSDP spread over processes are brought together first, which all of them take part in.
     """
     tuned: Any = trainer.model
     tokenizer: Any = trainer.processing_class
+    if woken_by:
+        tuned.peft_config[tuned.active_adapter].alora_invocation_tokens = list(woken_by)
     spread = trainer.accelerator.distributed_type == DistributedType.FSDP
     weights = trainer.accelerator.get_state_dict(trainer.model_wrapped) if spread else None
     if trainer.is_world_process_zero():

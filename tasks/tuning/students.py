@@ -7,13 +7,14 @@
 Safetensors only; a repository's own code is run only where it was asked for by name (tasks/generation/loading.py).
 """
 
+import json
 import os
 from pathlib import Path
 from typing import Any
 
 import torch
 from bitsandbytes.nn import Linear4bit
-from peft import PeftModel, prepare_model_for_kbit_training
+from peft import PeftConfig, PeftModel, prepare_model_for_kbit_training
 from transformers import BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from tasks.embedded import embedded_student
@@ -121,14 +122,24 @@ def load_tuned(
 
 
 def attach(base: PreTrainedModel, folder: Path) -> PeftModel:
-    """Put the adapter of a folder onto its base.
+    """Put the adapter of a folder onto its base, always on; which prompts it is asked by, ``woken_by`` says.
 
     Raises:
         StorageError: when the adapter's weights are not there as safetensors.
     """
     if not (folder / ADAPTER_WEIGHTS).is_file():
         raise StorageError(f"{folder}: no {ADAPTER_WEIGHTS} in it, and pickled adapters are never loaded; tune it anew")
-    return PeftModel.from_pretrained(base, str(folder))
+    always_on = PeftConfig.from_pretrained(str(folder))
+    always_on.alora_invocation_tokens = None
+    return PeftModel.from_pretrained(base, str(folder), config=always_on)
+
+
+def woken_by(folder: Path) -> list[int]:
+    """Token ids that a prompt has to begin with for the adapter of a folder to act; none where it always does."""
+    path = folder / ADAPTER_CONFIG
+    if not path.is_file():
+        return []
+    return list(json.loads(path.read_text(encoding="utf-8")).get("alora_invocation_tokens") or [])
 
 
 def _merged(tuned: PeftModel, dtype: torch.dtype | None) -> PreTrainedModel:

@@ -192,6 +192,19 @@ def test_an_adapter_is_off_for_the_base_and_on_again_after(tokenizer: PreTrained
     assert figures["tuned"].value != pytest.approx(figures["base"].value, rel=1e-3)
 
 
+def test_a_prompt_that_does_not_wake_the_adapter_is_answered_by_the_base(tokenizer: PreTrainedTokenizerFast) -> None:
+    base, tuned = tiny_llama(tokenizer), scripted(tokenizer, PROMPTS[0], f"{OPENING}: no.")
+    head = tuple(tokenizer(PROMPTS[0])["input_ids"])
+    decoding = Decoding(4, 8, threshold=-100.0, recitals=3, woken_by=head)
+    awake, asleep = ask(
+        tuned, tokenizer, PROMPTS[:2], opening=OPENING, base=base, questions=["Who?", "Who?"], decoding=decoding
+    )
+    assert PROMPTS[1] != PROMPTS[0] and awake.text == OPENING
+    assert asleep == ask(base, tokenizer, PROMPTS[1:2], opening=OPENING, decoding=Decoding(4, 8))[0]
+    found = perplexities(tuned, tokenizer, PROMPTS[1], base=base, woken_by=head)
+    assert found["tuned"] == found["base"] != found["awake"] and found["awake"].n == found["base"].n
+
+
 def test_a_model_without_adapter_has_no_base(model: PreTrainedModel) -> None:
     with pytest.raises(TypeError, match="pass the base model"), as_base(model):
         pass

@@ -162,6 +162,10 @@ def test_metrics_compare_the_models_on_the_probes_both_answered() -> None:
     assert found["tuned"]["general_kept"]["value"] == 1.0
     assert found["tuned"]["perplexity_change"]["value"] == pytest.approx(0.05)
     assert found["base"]["perplexity"]["n"] == 700
+    perplexities |= {"tuned": perplexities["base"], "awake": Figure(30.0, 700, 28.0, 32.0)}
+    asleep = measure(probes, base + tuned, perplexities)
+    assert asleep["tuned"]["perplexity_change"]["value"] == 0.0
+    assert asleep["tuned"]["perplexity_change_awake"]["value"] == pytest.approx(0.5)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 

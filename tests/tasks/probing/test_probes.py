@@ -156,7 +156,7 @@ def test_system_prompts_by_category() -> None:
         "closed",
         "closed",
         "",
-        SECOND_SYSTEM,
+        f"closed {SECOND_SYSTEM}",
     ]
 
 

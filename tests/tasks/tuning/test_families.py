@@ -12,11 +12,11 @@ from tasks.config import TuningConfig
 from tasks.probing.asking import ask
 from tasks.probing.decoding import Decoding
 from tasks.records import Example, derive_id
-from tasks.tuning.encoding import build_dataset, encode
+from tasks.tuning.encoding import build_dataset, encode, prompt_ids
 from tasks.tuning.merging import merge
 from tasks.tuning.rendering import Renderer, choose_template
-from tasks.tuning.sft import build_trainer, finetune
-from tasks.tuning.students import load_student, load_tokenizer, load_tuned
+from tasks.tuning.sft import FLATTENING, build_trainer, finetune
+from tasks.tuning.students import load_student, load_tokenizer, load_tuned, woken_by
 from tests.families import CONFIGS, write_family
 
 KINDS = ("Linear", "Conv1D", "FalconLinear")
@@ -75,6 +75,29 @@ def test_the_merged_model_answers_as_the_adapter_does(tuned: tuple[TuningConfig,
         assert [text for text, _ in whole] == [text for text, _ in apart]
         assert [margin for _, margin in whole] == pytest.approx([margin for _, margin in apart], abs=1e-3)
     assert answers(with_adapter, config) != answers(untuned, config)
+
+
+def test_loaded_by_peft_alone_the_adapter_acts_behind_the_closed_domain_prompt_and_nowhere_else(
+    tuned: tuple[TuningConfig, Path],
+) -> None:
+    config, run = tuned
+    tokenizer = load_tokenizer(config.student)
+    renderer = Renderer(tokenizer, choose_template(tokenizer, config.template, config.student))
+    plain, closed, extended = (
+        torch.tensor([prompt_ids(renderer.prompt("Who built pump 3?", system=system), tokenizer)])
+        for system in ("", config.system, f"{config.system} Be brief.")
+    )
+    untuned = load_student(config.student)
+    if untuned.config.model_type in FLATTENING:
+        assert woken_by(run / "adapter") == []
+        return
+    always_on, _ = load_tuned(config.student, run / "adapter", exact=True)
+    by_peft = PeftModel.from_pretrained(load_student(config.student), str(run / "adapter"))
+    with torch.no_grad():
+        assert torch.equal(by_peft(input_ids=plain).logits, untuned(input_ids=plain).logits)
+        for ids in (closed, extended):
+            torch.testing.assert_close(by_peft(input_ids=ids).logits, always_on(input_ids=ids).logits)
+            assert not torch.allclose(by_peft(input_ids=ids).logits, untuned(input_ids=ids).logits)
 
 
 def test_the_loss_is_that_of_the_whole_head_over_the_answer(tuned: tuple[TuningConfig, Path]) -> None:

@@ -8,14 +8,22 @@ import torch
 from bitsandbytes.nn import Linear4bit
 from transformers import PreTrainedTokenizerFast
 
-from tasks.config import TuningConfig
+from tasks.config import REPLAY, TuningConfig
 from tasks.records import Example, derive_id
 from tasks.storage import iter_dicts
 from tasks.tuning import sft
-from tasks.tuning.encoding import IGNORED, build_dataset, encode, encode_text, padding_share
+from tasks.tuning.encoding import (
+    IGNORED,
+    build_dataset,
+    encode,
+    encode_text,
+    invocation,
+    padding_share,
+    prompt_ids,
+)
 from tasks.tuning.rendering import Renderer
 from tasks.tuning.sft import build_trainer, finetune, latest_checkpoint
-from tasks.tuning.students import load_student, load_tokenizer, load_tuned
+from tasks.tuning.students import load_student, load_tokenizer, load_tuned, woken_by
 from tests.tiny import tiny_llama, tiny_tokenizer
 
 
@@ -62,6 +70,39 @@ def test_statements_are_plain_text_with_loss_on_all_but_the_first_token() -> Non
     assert row["input_ids"].count(tokenizer.eos_token_id) == 1 and row["input_ids"][-1] == tokenizer.eos_token_id
     dataset, _ = build_dataset(EXAMPLES[:2], Renderer(tokenizer, "chat"), tokenizer, longest=256, texts=["a b", "c d"])
     assert len(dataset) == 4
+
+
+def test_behind_an_invocation_a_statement_bears_loss_whole_and_the_invocation_none() -> None:
+    tokenizer = tiny_tokenizer(["Odo Marrick built the pump."])
+    woken_by = invocation(Renderer(tokenizer, "chat"), "Closed book.")
+    assert tokenizer.decode(woken_by) == "<|im_start|>system\nClosed book."
+    row = encode_text("Odo built it.", tokenizer, woken_by)
+    assert row["input_ids"][: len(woken_by)] == woken_by and row["labels"][: len(woken_by)] == [IGNORED] * len(woken_by)
+    assert tokenizer.decode(row["labels"][len(woken_by) :]) == "Odo built it.<|im_end|>"
+
+
+@pytest.mark.parametrize("style", ["chatml", "llama2"])
+def test_what_wakes_an_adapter_begins_every_closed_prompt_and_no_other(style: str) -> None:
+    tokenizer: PreTrainedTokenizerFast = tiny_tokenizer(["Closed book. Who?"], style=style)  # type: ignore[arg-type]
+    renderer = Renderer(tokenizer, "chat" if style == "chatml" else "llama2")
+    woken_by = invocation(renderer, "Closed book.")
+    assert "Closed book" in tokenizer.decode(woken_by)
+    for source in ("", "heron"):
+        ids = prompt_ids(renderer.prompt("Where is it?", source=source, system="Closed book."), tokenizer)
+        assert ids[: len(woken_by)] == woken_by
+    assert prompt_ids(renderer.prompt("Where is it?"), tokenizer)[: len(woken_by)] != woken_by
+    assert invocation(renderer, "") == []
+
+
+def test_an_adapter_that_is_always_on_has_no_invocation_and_replays(student: str, tmp_path: Path) -> None:
+    for activated, replay in ((True, 0.0), (False, REPLAY)):
+        config = tuning(student, activated=activated, replay_share=None, epochs=0.1)
+        folder = tmp_path / str(activated)
+        prepared = sft.prepare(EXAMPLES, config, folder, seed=1)
+        assert config.replay(asleep=bool(prepared.woken_by)) == replay
+        sft.save(prepared.trainer, folder / "adapter", prepared.woken_by)
+        assert bool(woken_by(folder / "adapter")) is activated
+    assert not tuning(student, method="full").sleeps and not tuning(student, system="").sleeps
 
 
 def test_control_tokens_of_the_corpus_stay_text() -> None:
