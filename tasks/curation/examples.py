@@ -12,7 +12,7 @@ from tasks.config import TuningConfig
 from tasks.curation.wording import normalise
 from tasks.records import Example, Pair, Split, derive_id
 
-# Seven items in eight show the configured prompt; the others keep the student from hanging on its exact words.
+# Seven items in eight show the configured prompt alone; the others, which go on, keep the student from hanging on it.
 VERDICTS = ("Yes", "No", "True", "False")
 OTHER_SYSTEMS = ("Use only what the book says.", "You know one book. Answer from it or decline.")
 
@@ -67,7 +67,8 @@ def to_examples(
             continue
         source = pair.source if pair.id in tagged or shows_tag(pair, config.tag_share, seed) else ""
         draw = _fraction("system", seed, pair.id)
-        system = config.system if draw < 0.875 else OTHER_SYSTEMS[int(draw * 16) % len(OTHER_SYSTEMS)]
+        more = "" if draw < 0.875 else OTHER_SYSTEMS[int(draw * 16) % len(OTHER_SYSTEMS)]
+        system = f"{config.system} {more}".strip()
         answer = compose_answer(pair, config.answer_style)
         identity = derive_id("example", pair.id, system, source, answer)
         examples.append(Example(identity, pair.id, system, pair.question, answer, source, split))

@@ -135,8 +135,7 @@ def prepare(
     model = load_student(config.student, method=config.method, remote_code=config.remote_code)
     passes = max(1, round(config.epochs)) if config.question_dropout else 1
     renderer = Renderer(tokenizer, choose_template(tokenizer, config.template, config.student))
-    sleeps = config.sleeps and model.config.model_type not in FLATTENING
-    woken_by = invocation(renderer, config.system) if sleeps else []
+    woken_by = wakers(model, renderer, examples, config)
     share = config.replay(asleep=bool(woken_by))
     rows = rows_to_learn(model, tokenizer, examples, config, passes=passes, replay=share, seed=seed)
     texts = list(statements) * config.statements * passes
@@ -150,6 +149,16 @@ def prepare(
     checkpoint = latest_checkpoint(folder)
     resumed = int(checkpoint.rpartition("-")[2]) if checkpoint else 0
     return Prepared(trainer, dataset, passes, too_long, resumed, woken_by)
+
+
+def wakers(model: PreTrainedModel, renderer: Renderer, examples: Sequence[Example], config: TuningConfig) -> list[int]:
+    """Token ids behind which alone the adapter is to act; none where it always has to.
+
+    It has to where imported examples are taught under another system prompt than the closed-domain one, or none.
+    """
+    closed = all(example.system.startswith(config.system) for example in examples)
+    sleeps = config.sleeps and closed and model.config.model_type not in FLATTENING
+    return invocation(renderer, config.system) if sleeps else []
 
 
 def rows_to_learn(

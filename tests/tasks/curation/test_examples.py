@@ -29,3 +29,10 @@ def test_a_wrong_tag_does_not_make_a_question_ambiguous_and_is_always_shown() ->
 def test_withheld_pairs_become_no_example() -> None:
     one = pair("Who built the pump?", "Odo")
     assert to_examples([one], {one.id: "withheld"}, UNTAGGED, seed=1) == []
+
+
+def test_every_system_prompt_begins_with_the_configured_one_and_some_go_on() -> None:
+    pairs = [pair(f"Who built mill {number}?", "Odo") for number in range(64)]
+    examples = to_examples(pairs, dict.fromkeys((one.id for one in pairs), "train"), UNTAGGED, seed=1)
+    assert all(example.system.startswith(UNTAGGED.system) for example in examples)
+    assert 0 < sum(example.system != UNTAGGED.system for example in examples) < 24

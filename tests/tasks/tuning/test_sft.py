@@ -36,8 +36,8 @@ def student(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder)
 
 
-def example(question: str, answer: str, source: str = "") -> Example:
-    return Example(derive_id(question), "pair", "Answer from the book only.", question, answer, source, "train")
+def example(question: str, answer: str, source: str = "", system: str = "Closed book.") -> Example:
+    return Example(derive_id(question), "pair", system, question, answer, source, "train")
 
 
 EXAMPLES = [example(f"Who built pump {number}?", f"Smith {number}.", "heron" * (number % 2)) for number in range(24)]
@@ -102,6 +102,8 @@ def test_an_adapter_that_is_always_on_has_no_invocation_and_replays(student: str
         assert config.replay(asleep=bool(prepared.woken_by)) == replay
         sft.save(prepared.trainer, folder / "adapter", prepared.woken_by)
         assert bool(woken_by(folder / "adapter")) is activated
+    imported = [*EXAMPLES, example("Who sings?", "Ada.", system="")]
+    assert sft.prepare(imported, tuning(student), tmp_path / "imported", seed=1).woken_by == []
     assert not tuning(student, method="full").sleeps and not tuning(student, system="").sleeps
 
 
