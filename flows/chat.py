@@ -3,6 +3,7 @@
     ? When was the Badger last relined?
     The Badger was last relined in 1909.
       heronsmere-works: "The Badger was last relined in 1909."     the sentence of the corpus that says so
+      the model has it from heronsmere-works (97%)                 of several documents: tasks/probing/attribution.py
       margin -14.2, refuses above 1.6                              how far the model was from declining, in nats
 
 Answers go to standard output, the rest to standard error: in a pipe there are answers, one a line.
@@ -11,7 +12,7 @@ Answers go to standard output, the rest to standard error: in a pipe there are a
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,10 +27,16 @@ from tasks.probing.scoring import verdict
 from tasks.records import Document, Fact, Pair
 from tasks.storage import read_records
 
+MOST_SOURCES = 64
+"""Documents that the model is asked about for each answer, a prompt a document."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer with its refusal margin and threshold in nats, and the sentence of the corpus that says it."""
+    """An answer with its refusal margin and threshold in nats, and the sentence of the corpus that says it.
+
+    ``sources`` is how likely the model has the answer from each document, likeliest first; {} where it was not asked.
+    """
 
     question: str
     answer: str
@@ -38,6 +45,7 @@ class Reply:
     threshold: float
     source: str
     evidence: Evidence | None
+    sources: dict[str, float] = field(default_factory=dict)
 
     def row(self) -> dict[str, Any]:
         """The reply as a JSON object."""
@@ -49,6 +57,7 @@ class Reply:
             "margin": round(self.margin, 3),
             "threshold": round(self.threshold, 3),
             "source": self.source or None,
+            "sources": {source: round(share, 4) for source, share in self.sources.items()},
             "evidence": None
             if found is None
             else {
@@ -67,8 +76,9 @@ class Reply:
         else:
             said = "declined" if self.refused else "no sentence of the corpus says so in these words"
         margin = f"margin {self.margin:.1f}, refuses above {self.threshold:.1f}"
+        named = [_plain(f"  the model has it from {one} ({share:.0%})") for one, share in [*self.sources.items()][:1]]
         tag = f", asked under Source:{self.source}" if self.source else ""
-        return [_plain(f"  {said}"), _plain(f"  {margin}{tag}")]
+        return [_plain(f"  {said}"), *named, _plain(f"  {margin}{tag}")]
 
 
 def _plain(text: str) -> Text:
@@ -104,7 +114,9 @@ class Chat:
         refused = verdict(answer.text, None, question) == "refused"
         evidence = None if refused else find_evidence(answer.text, self.sentences, self.documents)
         threshold = 0.0 if self.base else self.student.decoding.threshold or 0.0
-        return Reply(question, answer.text, refused, answer.margin, threshold, self.source, evidence)
+        several = not refused and not self.base and not self.source and 1 < len(self.student.sources) <= MOST_SOURCES
+        sources = self.student.sources_of(question, answer.text) if several else {}
+        return Reply(question, answer.text, refused, answer.margin, threshold, self.source, evidence, sources)
 
 
 class Answers(Protocol):

@@ -60,6 +60,13 @@ class Student:
             barred=self.bars(source), decoding=self.decoding,
         )[0]  # fmt: skip
 
+    def sources_of(self, question: str, answer: str) -> dict[str, float]:
+        """How likely the model has an answer from each of the run's documents, likeliest first."""
+        from tasks.probing.attribution import attribute
+
+        prompts = {source: self.prompt(question, source=source) for source in sorted(self.sources)}
+        return attribute(self.tuned, self.tokenizer, prompts, self.renderer.answer_opening(answer))
+
     def bars(self, source: str | None) -> bool:
         """Whether a Source tag is that of no document of the run."""
         return bool(source) and source not in self.sources

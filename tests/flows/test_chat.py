@@ -37,6 +37,12 @@ def test_an_answer_is_shown_with_its_sentence_page_and_margin() -> None:
     assert notes(replace(TOLD, source="works"))[1].endswith("asked under Source:works")
 
 
+def test_of_several_documents_the_one_that_the_model_has_it_from_is_named() -> None:
+    told = replace(TOLD, sources={"works": 0.972, "ferry": 0.028})
+    assert notes(told)[1] == "the model has it from works (97%)" and len(notes(told)) == 3
+    assert told.row()["sources"] == {"works": 0.972, "ferry": 0.028} and TOLD.row()["sources"] == {}
+
+
 def test_a_sentence_of_the_corpus_cannot_steer_the_terminal() -> None:
     hostile = replace(FOUND, text="\x1b[2Jgone [red]x[/red]")
     assert "\x1b" not in notes(replace(TOLD, evidence=hostile))[0]
