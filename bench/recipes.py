@@ -1,104 +1,197 @@
-"""Named recipes to one table: ``python -m bench.recipes --recipes quick greedy llama2 --seeds 17 18 --out FILE.md``.
+"""Recipes of tuning side by side: python -m bench.recipes --corpus bench/corpora/quarrelbeck-school --seeds 17 18
 
-Each recipe is a preset with a few settings changed; each is run on every demo corpus with every seed, in a folder of
-its own under ``generated/recipes/``, and measured by that run's own probes. What is done already is not repeated, so
-that a sweep that was stopped goes on. One run of the quick preset takes about ten minutes on 2 cores.
+Each recipe is the quick preset with a few settings changed. All are trained for the same number of tokens, so that a
+busy machine changes no figure, and asked the corpus' hand-written questions. What is measured already (``rows.jsonl``)
+is not measured again: a sweep that was stopped goes on.
+
+    K0               training questions (24 of them), right
+    K1, K2           held-out questions, right with nothing refused: what the model knows and finds
+    AUROC            known (K1, K2) against unknown (U1 to U3) by the refusal margin
+    U1, U2, U3       declined at the threshold that declines a tenth of the known
+    general, ppl     general questions right, and perplexity of general text against the base, with the adapter always
+                     on: what a merged model has (an activated adapter has the base's)
 """
 
 import argparse
-import json
 import os
-import platform
-import statistics
-import subprocess
-import sys
 import time
 from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
+from typing import Any
 
-CORPORA = ("heronsmere-works", "the-lantern-ferry")
-RECIPES: dict[str, tuple[str, list[str]]] = {
-    "quick": ("quick", []),
-    "full": ("full", []),
-    "greedy answers": ("quick", ["probing.recitals=0"]),
-    "16 recitals": ("quick", ["probing.recitals=16"]),
-    "no bare statements": ("quick", ["tuning.statements=0"]),
-    "no words left out": ("quick", ["tuning.question_dropout=0"]),
-    "short answers": ("quick", ["tuning.answer_style=short"]),
-    "short, then the sentence": ("quick", ["tuning.answer_style=short-then-statement"]),
-    "sentence, then short": ("quick", ["tuning.answer_style=statement-then-short"]),
-    "8 forms a fact": ("quick", ["generation.forms_per_fact=8"]),
-    "no refusals": ("quick", ["refusals.share=0"]),
-    "a third refusals": ("quick", ["refusals.share=0.33"]),
-    "no tags": ("quick", ["tuning.tag_share=0"]),
-    "always tagged": ("quick", ["tuning.tag_share=1"]),
-    "no replay": ("quick", ["tuning.replay_share=0"]),
-    "more replay": ("quick", ["tuning.replay_share=0.2"]),
-    "rank 8": ("quick", ["tuning.rank=8", "tuning.alpha=16"]),
-    "rank 128": ("quick", ["tuning.rank=128", "tuning.alpha=256"]),
-    "full tuning": ("quick", ["tuning.method=full", "tuning.learning_rate=1.5e-4", "tuning.batch_size=16"]),
-    "[INST]": ("quick", ["tuning.template=llama2"]),
-    "twice the learning rate": ("quick", ["tuning.learning_rate=1.2e-3"]),
-    "batches of 32": ("quick", ["tuning.batch_size=32"]),
+from flows.curate import gold_probes
+from flows.engine import local_api, set_environment
+from flows.finetune import taught
+from flows.run_folder import begin
+from flows.students import Student, open_student
+from tasks.config import Config
+from tasks.curation.refusals import OPENING
+from tasks.probing.asking import ask, perplexities
+from tasks.probing.decoding import Answer
+from tasks.probing.general import general_probes, general_text
+from tasks.probing.metrics import auroc
+from tasks.probing.scoring import verdict
+from tasks.records import Probe, derive_id
+from tasks.storage import iter_dicts, write_json, write_records
+
+FULL_TUNING = ["tuning.method=full", "tuning.learning_rate=1.5e-4", "tuning.batch_size=16"]
+RECIPES: dict[str, list[str]] = {
+    "quick": [],
+    "always on, 6% replay": ["tuning.activated=false"],
+    "always on, 20% replay": ["tuning.activated=false", "tuning.replay_share=0.2"],
+    "no words left out": ["tuning.question_dropout=0"],
+    "no bare statements": ["tuning.statements=0"],
+    "statements twice": ["tuning.statements=2"],
+    "greedy answers": ["probing.recitals=0"],
+    "8 recitals": ["probing.recitals=8"],
+    "short answers": ["tuning.answer_style=short"],
+    "short, then the sentence": ["tuning.answer_style=short-then-statement"],
+    "sentence, then short": ["tuning.answer_style=statement-then-short"],
+    "2 forms a fact": ["generation.forms_per_fact=2"],
+    "8 forms a fact": ["generation.forms_per_fact=8"],
+    "no refusals": ["refusals.share=0"],
+    "a third refusals": ["refusals.share=0.33"],
+    "refusals by name only": ['refusals.kinds=["fictitious", "near-miss"]'],
+    "no tags": ["tuning.tag_share=0"],
+    "always tagged": ["tuning.tag_share=1"],
+    "rank 8": ["tuning.rank=8", "tuning.alpha=16"],
+    "rank 128": ["tuning.rank=128", "tuning.alpha=256"],
+    "full tuning": FULL_TUNING,
+    "half the learning rate": ["tuning.learning_rate=3e-4"],
+    "twice the learning rate": ["tuning.learning_rate=1.2e-3"],
+    "constant learning rate": ["tuning.schedule=constant_with_warmup"],
+    "batches of 32": ["tuning.batch_size=32"],
+    "[INST]": ["tuning.template=llama2"],
 }
-SHOWN = (
-    "K0", "HPA", "FDA", "false_refusal", "refusal_U1", "refusal_U2", "refusal_U3", "refusal_T2", "refusal_T3", "AUROC",
-    "general_kept", "perplexity_change",
-)  # fmt: skip
-Figures = dict[str, float]
+KNOWN, UNKNOWN = ("K1", "K2"), ("U1", "U2", "U3")
+SHOWN = ("K0", "K1", "K2", "AUROC", "U1", "U2", "U3", "general", "ppl")
+FALSE_REFUSAL = 0.1
+K0_ASKED = 24
+Row = dict[str, Any]
 
 
-def measure(recipe: str, corpus: str, seed: int) -> Figures:
-    """Run one recipe, unless its folder is finished; return the tuned model's figures and the minutes it took."""
-    preset, settings = RECIPES[recipe]
-    run = Path("generated/recipes") / f"{recipe.replace(' ', '-')}-{corpus}-{seed}"
-    if not (run / "manifest.json").is_file():
-        command = [sys.executable, "-m", "flows.cli", "run", f"corpora/{corpus}", "--preset", preset, "--out", str(run)]
-        for setting in [*settings, f"seed={seed}"]:
-            command += ["--set", setting]
-        started = time.monotonic()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        (run / "minutes.json").write_text(json.dumps((time.monotonic() - started) / 60))
-    tuned = json.loads((run / "metrics.json").read_text())["tuned"]
-    figures = {name: float(tuned[name]["value"]) for name in SHOWN if name in tuned}
-    return figures | {"minutes": float(json.loads((run / "minutes.json").read_text()))}
+def compose(corpus: Path, run: Path, config: Config) -> None:
+    """Make the recipe's dataset; batches of generation are shared with all other recipes by Prefect's cache."""
+    from flows.curate import curate
+    from flows.generate import generate
+
+    begin(corpus.resolve(), run, config)
+    generate(run, config)
+    curate(run, config)
 
 
-def table(measured: dict[str, list[Figures]]) -> str:
-    """Mean over corpora and seeds, a row a recipe."""
-    names = [*SHOWN, "minutes"]
-    lines = ["| recipe | runs | " + " | ".join(names) + " |", "|---" * (len(names) + 2) + "|"]
-    for recipe, runs in measured.items():
-        cells = [_cell(name, [run[name] for run in runs if name in run]) for name in names]
-        lines.append(f"| {recipe} | {len(runs)} | " + " | ".join(cells) + " |")
+def tune(run: Path, config: Config, tokens: int) -> Row:
+    """Train for so many tokens, however long it takes."""
+    from tasks.tuning import sft
+
+    examples, statements = taught(run)
+    tuning = config.tuning.model_copy(update={"minutes": 600.0})
+    prepared = sft.prepare(examples, tuning, run, seed=config.seed, statements=statements)
+    mean = fmean(len(row) for row in prepared.dataset["input_ids"])
+    prepared.trainer.args.max_steps = max(1, round(tokens / mean / tuning.batch_size))
+    outcome = sft.train(prepared, tuning, run)
+    return {"epochs": outcome.epochs, "loss": outcome.final_loss, "minutes": outcome.seconds / 60}
+
+
+def put(student: Student, probes: Sequence[Probe]) -> list[Answer]:
+    """Answers with nothing refused, and their margins; general questions greedily."""
+    prompts = [student.prompt(p.question, source=p.source, system="" if p.category == "G" else None) for p in probes]
+    return ask(
+        student.tuned, student.tokenizer, prompts, opening=student.opening, base=student.base,
+        questions=["" if p.category == "G" else p.question for p in probes],
+        decoding=replace(student.decoding, threshold=1e9, woken_by=()),
+    )  # fmt: skip
+
+
+def look(run: Path, corpus: Path, config: Config) -> Row:
+    """The figures of a recipe's model."""
+    student = open_student(run, config)
+    examples = sorted(taught(run)[0], key=lambda example: derive_id(config.seed, example.id))
+    known = [example for example in examples if not example.answer.startswith(OPENING) and example.source]
+    probes = [Probe(e.id, "K0", e.prompt, (e.answer,), e.source) for e in (known or examples)[:K0_ASKED]]
+    probes += [probe for probe in gold_probes(corpus) if probe.category in (*KNOWN, *UNKNOWN)]
+    probes += [probe for probe in general_probes("") if probe.category == "G"]
+    answers = put(student, probes)
+    found: dict[str, list[tuple[bool, float]]] = defaultdict(list)
+    for probe, answer in zip(probes, answers, strict=True):
+        told = verdict(answer.text, probe.accepted, probe.question) == "correct"
+        found[probe.category].append((told, answer.margin))
+    row: Row = {name: fmean(right for right, _ in found[name]) for name in ("K0", *KNOWN) if found[name]}
+    held = sorted(margin for name in KNOWN for _, margin in found[name])
+    cut = held[round((1 - FALSE_REFUSAL) * (len(held) - 1))]
+    row |= {name: fmean(margin > cut for _, margin in found[name]) for name in UNKNOWN if found[name]}
+    area = auroc(held, [margin for name in UNKNOWN for _, margin in found[name]])
+    text = perplexities(student.tuned, student.tokenizer, general_text(), base=student.base)
+    return row | {
+        "AUROC": area.value if area else None,
+        "general": fmean(right for right, _ in found["G"]),
+        "ppl": text["tuned"].value / text["base"].value - 1,
+        "n": {name: len(those) for name, those in found.items()},
+    }
+
+
+def table(rows: Sequence[Row]) -> str:
+    """A row a recipe, the mean over its seeds and corpora, the spread of those with several."""
+    grouped: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        grouped[row["recipe"]].append(row)
+    lines = ["| recipe | runs | " + " | ".join(SHOWN) + " | epochs |", "|---" * (len(SHOWN) + 3) + "|"]
+    for recipe, runs in grouped.items():
+        cells = [_cell(name, [run[name] for run in runs if run.get(name) is not None]) for name in SHOWN]
+        epochs = fmean(run["epochs"] for run in runs)
+        lines.append(f"| {recipe} | {len(runs)} | " + " | ".join(cells) + f" | {epochs:.1f} |")
     return "\n".join(lines)
 
 
-def _cell(name: str, values: list[float]) -> str:
+def _cell(name: str, values: Sequence[float]) -> str:
     if not values:
         return ""
-    mean = statistics.fmean(values)
-    return f"{mean:.2f}" if name == "AUROC" else f"{mean:.1f}" if name == "minutes" else f"{mean:.0%}"
+    shown = (lambda value: f"{value:.2f}") if name == "AUROC" else (lambda value: f"{value:.0%}")
+    spread = f" ({shown(min(values))}-{shown(max(values))})" if len(values) > 1 else ""
+    return shown(fmean(values)) + spread
+
+
+def measure(recipe: str, corpus: Path, seed: int, tokens: int, folder: Path) -> Row:
+    """One recipe on one corpus with one seed."""
+    config = Config.build("quick", [*RECIPES[recipe], f"seed={seed}"])
+    run = folder / f"{recipe.replace(' ', '-')}-{corpus.name}-{seed}"
+    compose(corpus, run, config)
+    trained = tune(run, config, tokens)
+    write_json(run / "adapter" / "calibration.json", {"threshold": 0.0})
+    return (
+        {"recipe": recipe, "corpus": corpus.name, "seed": seed, "tokens": tokens} | trained | look(run, corpus, config)
+    )
 
 
 def main() -> None:
-    """Measure what is asked for and write the table after every run."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=list(RECIPES))
-    parser.add_argument("--corpora", nargs="+", default=list(CORPORA))
+    """Measure what is asked for and not measured yet; print the table after every run."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=list(RECIPES), metavar="NAME")
+    parser.add_argument("--corpus", type=Path, nargs="+", default=[Path("bench/corpora/quarrelbeck-school")])
     parser.add_argument("--seeds", nargs="+", type=int, default=[17])
-    parser.add_argument("--out", type=Path, default=Path("bench/results/recipes.md"))
+    parser.add_argument("--tokens", type=int, default=80_000, help="of training")
+    parser.add_argument("--folder", type=Path, default=Path("generated/recipes"))
     options = parser.parse_args()
-    measured: dict[str, list[Figures]] = defaultdict(list)
-    for recipe in options.recipes:
-        for corpus in options.corpora:
-            for seed in options.seeds:
-                measured[recipe].append(measure(recipe, corpus, seed))
-                options.out.parent.mkdir(parents=True, exist_ok=True)
-                head = f"`python -m bench.recipes` on {' and '.join(options.corpora)}"
-                where = f"seeds {options.seeds}; {os.cpu_count()} cores, {platform.processor() or platform.machine()}."
-                options.out.write_text(f"# Recipes\n\n{head}, {where}\n\n{table(measured)}\n")
-                print(table(measured), flush=True)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    kept = options.folder / "rows.jsonl"
+    rows = list(iter_dicts(kept)) if kept.is_file() else []
+    done = {(row["recipe"], row["corpus"], row["seed"], row["tokens"]) for row in rows}
+    set_environment()
+    with local_api() as api:
+        api.wait()
+        for recipe in options.recipes:
+            for corpus in options.corpus:
+                for seed in options.seeds:
+                    if (recipe, corpus.name, seed, options.tokens) in done:
+                        continue
+                    started = time.monotonic()
+                    rows.append(measure(recipe, corpus, seed, options.tokens, options.folder))
+                    write_records(kept, rows)
+                    print(f"{recipe}: {(time.monotonic() - started) / 60:.0f} min, {os.cpu_count()} cores", flush=True)
+    print(table(rows))
 
 
 if __name__ == "__main__":

@@ -186,21 +186,25 @@ def prefill(model: nn.Module, prompts: Sequence[list[int]]) -> State:
 
 def score_openings(model: nn.Module, state: State, openings: Sequence[list[int]]) -> list[float]:
     """log P(opening | prompt) of each row; the cache is left as it was."""
-    width = max(len(opening) for opening in openings)
-    ids = torch.tensor([opening + [0] * (width - len(opening)) for opening in openings], device=state.mask.device)
-    counted = torch.tensor([[i < len(opening) for i in range(width)] for opening in openings], device=ids.device)
+    return [float(gains.sum()) for gains in token_gains(model, state, openings)]
+
+
+def token_gains(model: nn.Module, state: State, tails: Sequence[list[int]]) -> list[Tensor]:
+    """log P(token | prompt, tail so far) of each row's tail, in nats; the cache is left as it was."""
+    width = max(len(tail) for tail in tails)
     if width == 0:
-        return [0.0] * len(openings)
+        return [torch.zeros(0)] * len(tails)
+    ids = torch.tensor([tail + [0] * (width - len(tail)) for tail in tails], device=state.mask.device)
     logits = state.logits[:, None]
     if width > 1:
         steps = torch.arange(width - 1, device=ids.device)
-        mask = torch.cat([state.mask, state.mask.new_ones(len(openings), width - 1)], dim=1)
+        mask = torch.cat([state.mask, state.mask.new_ones(len(tails), width - 1)], dim=1)
         positions = state.positions[:, None] + steps
         output = forward(model, ids[:, :-1], mask, positions, state.cache, keep=width - 1)
         output.past_key_values.crop(-(width - 1))
         logits = torch.cat([logits, output.logits.float()], dim=1)
-    likely = logits.log_softmax(dim=-1).gather(2, ids[:, :, None])[:, :, 0]
-    return (likely * counted).sum(dim=1).tolist()
+    likely = logits.gather(2, ids[:, :, None])[:, :, 0] - logits.logsumexp(dim=-1)
+    return [row[: len(tail)].cpu() for row, tail in zip(likely, tails, strict=True)]
 
 
 def _decode(

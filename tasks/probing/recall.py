@@ -35,11 +35,11 @@ from tasks.probing.decoding import (
     device_of,
     end_tokens,
     evaluating,
-    forward,
     margin_of,
     prefill,
     score_openings,
     select,
+    token_gains,
 )
 from tasks.probing.kinds import may_answer
 
@@ -261,28 +261,22 @@ def question_likelihood(
     *,
     size: int,
 ) -> list[Tensor]:
-    """log P(token | context, question so far) of each question's tokens, in nats; ``size`` pairs a batch."""
+    """log P(token | context, question so far) of each question's tokens, in nats; ``size`` pairs a batch.
+
+    A context that several questions of a batch stand behind is run once.
+    """
     heads = [tokenizer(context + CUE)["input_ids"] for context in contexts]
     tails = [tokenizer(f" {question}", add_special_tokens=False)["input_ids"] for question in questions]
-    order = sorted(range(len(heads)), key=lambda index: len(heads[index]) + len(tails[index]))
+    order = sorted(range(len(heads)), key=lambda index: (len(heads[index]), heads[index]))
     found: dict[int, Tensor] = {}
     with evaluating(model):
         for start in range(0, len(order), size):
             part = order[start : start + size]
-            gains = _last_gains(model, [(heads[index], tails[index]) for index in part])
+            distinct = list(dict.fromkeys(tuple(heads[index]) for index in part))
+            state = prefill(model, [list(head) for head in distinct])
+            places = torch.tensor([distinct.index(tuple(heads[index])) for index in part], device=device_of(model))
+            select(state, places)
+            state.logits = state.logits[places]
+            gains = token_gains(model, state, [tails[index] for index in part])
             found.update(zip(part, gains, strict=True))
     return [found[index] for index in range(len(heads))]
-
-
-def _last_gains(model: nn.Module, pairs: Sequence[tuple[list[int], list[int]]]) -> list[Tensor]:
-    """Log-probabilities of each pair's second half behind its first, padded on the left."""
-    device = device_of(model)
-    rows = [head + tail for head, tail in pairs]
-    width, keep = max(map(len, rows)), max(len(tail) for _, tail in pairs) + 1
-    ids = torch.tensor([[0] * (width - len(row)) + row for row in rows], device=device)
-    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows], device=device)
-    positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
-    logits = forward(model, ids, mask, positions, None, keep=keep).logits[:, :-1].float()
-    targets = ids[:, width - keep + 1 :, None]
-    gains = logits.gather(2, targets)[:, :, 0] - logits.logsumexp(dim=-1)
-    return [row[keep - 1 - len(tail) :].cpu() for row, (_, tail) in zip(gains, pairs, strict=True)]

@@ -85,9 +85,10 @@ def test_a_rows_recitals_do_not_depend_on_its_batch(
 def test_question_likelihood_is_that_of_a_full_forward_pass(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast
 ) -> None:
-    contexts = ["The pump stands at Marrick.", "It is.", "Out of the well."]
-    found = question_likelihood(model, tokenizer, contexts, QUESTIONS, size=2)
-    for context, question, gains in zip(contexts, QUESTIONS, found, strict=True):
+    contexts = ["The pump stands at Marrick.", "It is.", "Out of the well.", "It is.", "It is.", "Out of the well."]
+    asked = [*QUESTIONS, *reversed(QUESTIONS)]
+    found = question_likelihood(model, tokenizer, contexts, asked, size=4)
+    for context, question, gains in zip(contexts, asked, found, strict=True):
         head = tokenizer(context + CUE)["input_ids"]
         tail = tokenizer(f" {question}", add_special_tokens=False)["input_ids"]
         assert gains.tolist() == pytest.approx(log_likelihoods(model, head, tail), abs=1e-2)
