@@ -1,8 +1,8 @@
 """Does the model know which document it has an answer from?  python -m bench.sources --tokens 160000
 
-One student is tuned on several texts at once. Their hand-written questions are asked under no tag, with nothing refused,
-and the model is asked for the source of what it answered (tasks/probing/attribution.py). Naming one at random is right
-once in as many times as there are texts.
+One student is tuned on several texts at once. Their hand-written questions are asked under no tag, with nothing
+refused, and the model is asked for the source of what it answered (tasks/probing/attribution.py). Naming one at random
+is right once in as many times as there are texts.
 """
 
 import argparse
