@@ -1,6 +1,6 @@
 """What else a user could do, measured on a finished run's own probes.
 
-    python -m bench.controls generated/heronsmere-works-quick --minutes 6.5 --out bench/results/controls.md
+    python -m bench.controls generated/heronsmere-works-quick --out bench/results/controls.md
 
     base                  the student as it came
     passage in prompt     … with the chunk that holds the answer before the question: the ceiling of an open book
@@ -9,7 +9,7 @@
     pairs, no refusals    tuned on the run's answerable pairs alone, asked greedily
     closedbook            the run's own model
 
-The two trainings have the run's own recipe but for what the row says, and the minutes given. Asked are the probes that
+The two trainings have the run's own recipe but for what the row says, and read as many tokens as the run's. Asked are the probes that
 any control can be asked: those of what is known and what is not, without tags, phrasings and general questions.
 """
 
@@ -22,6 +22,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from bench.recipes import train_for
 from flows.finetune import taught
 from flows.run_folder import read_setup
 from flows.students import Student, open_student
@@ -32,10 +33,9 @@ from tasks.probing.controls import Retrieval, gold_passage, open_book, open_book
 from tasks.probing.decoding import Decoding
 from tasks.probing.metrics import Figure, figures, outcomes
 from tasks.probing.scoring import verdict
-from tasks.records import Chunk, Probe, ProbeResult
-from tasks.storage import read_records
+from tasks.records import Chunk, Example, Probe, ProbeResult
+from tasks.storage import OUTCOME, read_records
 from tasks.tuning.rendering import Renderer, choose_template
-from tasks.tuning.sft import finetune
 from tasks.tuning.students import load_tokenizer, load_tuned
 
 ASKED = ("K0", "K1", "K2", "U1", "U2", "U3")
@@ -72,24 +72,24 @@ def open_books(run: Path, student: Student, probes: Sequence[Probe]) -> list[Pro
     return found
 
 
-def retuned(run: Path, config: Config, way: str) -> tuple[TuningConfig, list[object], list[str]]:
+def retuned(run: Path, config: Config, way: str) -> tuple[TuningConfig, list[Example], list[str]]:
     """Recipe, examples and plain texts of a control that is trained."""
-    usual: dict[str, object] = {"activated": False, "question_dropout": 0.0, "replay_share": 0.0, "epochs": 200.0}
+    usual: dict[str, object] = {"activated": False, "question_dropout": 0.0, "replay_share": 0.0}
     if way == "raw text":
         return config.tuning.model_copy(update=usual | {"statements": 1}), [], [
             chunk.text for chunk in read_records(run / "chunks.jsonl", Chunk)
         ]  # fmt: skip
     examples, _ = taught(run)
-    answerable: list[object] = [example for example in examples if not example.answer.startswith(OPENING)]
+    answerable = [example for example in examples if not example.answer.startswith(OPENING)]
     return config.tuning.model_copy(update=usual | {"statements": 0}), answerable, []
 
 
-def trained(run: Path, config: Config, way: str, minutes: float, probes: Sequence[Probe]) -> list[ProbeResult]:
+def trained(run: Path, config: Config, way: str, probes: Sequence[Probe]) -> list[ProbeResult]:
     """Train a control and ask it: one on raw text under no system prompt, one on pairs under theirs."""
     tuning, examples, texts = retuned(run, config, way)
-    tuning = tuning.model_copy(update={"minutes": minutes})
+    tokens = json.loads((run / OUTCOME).read_text())["tokens"]
     with tempfile.TemporaryDirectory() as folder:
-        outcome = finetune(examples, tuning, Path(folder), seed=config.seed, statements=texts)  # type: ignore[arg-type]
+        outcome = train_for(tokens, examples, texts, tuning, Path(folder), seed=config.seed)
         print(f"{way}: {outcome.epochs:.1f} epochs of {outcome.examples}, loss {outcome.final_loss:.3f}", flush=True)
         tuned, base = load_tuned(tuning.student, Path(folder) / "adapter", method=tuning.method)
     tokenizer = load_tokenizer(tuning.student)
@@ -118,7 +118,6 @@ def main() -> None:
     """Measure the controls of one run and write their table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
-    parser.add_argument("--minutes", type=float, default=6.5)
     parser.add_argument("--out", type=Path, default=Path("bench/results/controls.md"))
     options = parser.parse_args()
     run, started = options.run, time.monotonic()
@@ -128,10 +127,10 @@ def main() -> None:
     results = [replace(r, model="closedbook") if r.model == "tuned" else r for r in kept]
     results += open_books(run, open_student(run, config), probes)
     for way in ("raw text", "pairs, no refusals"):
-        results += trained(run, config, way, options.minutes, probes)
+        results += trained(run, config, way, probes)
     ways = ("base", "passage in prompt", "BM25", "raw text", "pairs, no refusals", "closedbook")
     shown = table(probes, results, ways)
-    head = f"`python -m bench.controls {run.name} --minutes {options.minutes:g}`, {os.cpu_count()} cores,"
+    head = f"`python -m bench.controls generated/{run.name}`, {os.cpu_count()} cores,"
     taken = f"{(time.monotonic() - started) / 60:.0f} minutes; student {config.tuning.student}, seed {config.seed}."
     options.out.write_text(f"# Controls\n\n{head} {taken}\n\n{shown}\n")
     print(json.dumps({"probes": len(probes)}), shown, sep="\n")

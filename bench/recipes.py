@@ -20,22 +20,25 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flows.curate import gold_probes
 from flows.engine import local_api, set_environment
 from flows.finetune import taught
 from flows.run_folder import begin
 from flows.students import Student, open_student
-from tasks.config import Config
+from tasks.config import Config, TuningConfig
 from tasks.curation.refusals import OPENING
 from tasks.probing.asking import ask, perplexities
 from tasks.probing.decoding import Answer
 from tasks.probing.general import general_probes, general_text
 from tasks.probing.metrics import auroc
 from tasks.probing.scoring import verdict
-from tasks.records import Probe, derive_id
+from tasks.records import Example, Probe, derive_id
 from tasks.storage import iter_dicts, write_json, write_records
+
+if TYPE_CHECKING:
+    from tasks.tuning.sft import Outcome
 
 FULL_TUNING = ["tuning.method=full", "tuning.learning_rate=1.5e-4", "tuning.batch_size=16"]
 RECIPES: dict[str, list[str]] = {
@@ -84,16 +87,23 @@ def compose(corpus: Path, run: Path, config: Config) -> None:
 
 
 def tune(run: Path, config: Config, tokens: int) -> Row:
+    """Train a run's student for so many tokens."""
+    examples, statements = taught(run)
+    outcome = train_for(tokens, examples, statements, config.tuning, run, seed=config.seed)
+    return {"epochs": outcome.epochs, "loss": outcome.final_loss, "minutes": outcome.seconds / 60}
+
+
+def train_for(
+    tokens: int, examples: Sequence[Example], texts: Sequence[str], tuning: TuningConfig, folder: Path, *, seed: int
+) -> "Outcome":
     """Train for so many tokens, however long it takes."""
     from tasks.tuning import sft
 
-    examples, statements = taught(run)
-    tuning = config.tuning.model_copy(update={"minutes": 600.0})
-    prepared = sft.prepare(examples, tuning, run, seed=config.seed, statements=statements)
+    tuning = tuning.model_copy(update={"minutes": 600.0})
+    prepared = sft.prepare(examples, tuning, folder, seed=seed, statements=texts)
     mean = fmean(len(row) for row in prepared.dataset["input_ids"])
     prepared.trainer.args.max_steps = max(1, round(tokens / mean / tuning.batch_size))
-    outcome = sft.train(prepared, tuning, run)
-    return {"epochs": outcome.epochs, "loss": outcome.final_loss, "minutes": outcome.seconds / 60}
+    return sft.train(prepared, tuning, folder)
 
 
 def put(student: Student, probes: Sequence[Probe]) -> list[Answer]:
