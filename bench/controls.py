@@ -9,8 +9,9 @@
     pairs, no refusals    tuned on the run's answerable pairs alone, asked greedily
     closedbook            the run's own model
 
-The two trainings have the run's own recipe but for what the row says, and read as many tokens as the run's. Asked are the probes that
-any control can be asked: those of what is known and what is not, without tags, phrasings and general questions.
+The two trainings have the run's own recipe but for what the row says, and read as many tokens as the run's did. Asked
+are the probes that any control can be asked: those of what is known and what is not, without tags, phrasings and
+general questions.
 """
 
 import argparse
