@@ -15,6 +15,7 @@ from pathlib import Path
 from prefect import flow, task
 
 from flows.artifacts import show
+from flows.elsewhere import anywhere
 from flows.run_folder import account, measured, read_setup
 from flows.terminal import wait
 from tasks.config import Config
@@ -44,11 +45,12 @@ REVIEWED = "reviewed.json"
 
 
 @flow(name="curate", flow_run_name="curate {run.name}")
+@anywhere
 def curate(run: Path, config: Config | None = None) -> Path:
     """Turn a run's candidate pairs into its training and validation examples.
 
     Args:
-        run: the folder of a run that was begun, e.g. /data/runs/heron.
+        run: a run that was begun, e.g. /data/runs/heron or s3://bucket/heron.
         config: what steers it; left out, what the run was begun with.
     """
     config = config or read_setup(run).config

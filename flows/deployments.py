@@ -35,6 +35,7 @@ from flows.probe import probe
 from flows.self_instruct import self_instruct
 from tasks.config import Config
 from tasks.errors import UsageError
+from tasks.locations import address
 
 TAG = "closedbook"
 STAGES: tuple[Flow[..., Any], ...] = (generate, curate, finetune, probe)
@@ -68,8 +69,8 @@ class Nightly:
             self_instruct,
             "nightly",
             parameters={
-                "corpus": str(self.corpus.resolve()),
-                "run": str(self.run.resolve()),
+                "corpus": address(self.corpus),
+                "run": address(self.run),
                 "config": self.config.model_dump(mode="json"),
             },
             schedule=schedule,

@@ -19,6 +19,7 @@ from prefect import flow, task
 
 from flows.artifacts import progress
 from flows.curate import curate, out_of_date, refusal_maker, tally
+from flows.elsewhere import anywhere, publish_changes
 from flows.limits import device
 from flows.models import identity, named
 from flows.run_folder import account, measured, read_setup
@@ -39,13 +40,14 @@ MOST_TWINS = 48
 
 
 @flow(name="finetune", flow_run_name="finetune {run.name}")
+@anywhere
 def finetune(run: Path, config: Config | None = None) -> Path:
     """Tune a run's student on its examples, unless the adapter there was made from the same.
 
     Decisions of a reviewer that the examples do not know yet are brought in first.
 
     Args:
-        run: the folder of a run that was begun, e.g. /data/runs/heron.
+        run: a run that was begun, e.g. /data/runs/heron or s3://bucket/heron.
         config: what steers it; left out, what the run was begun with.
     """
     config = config or read_setup(run).config
@@ -58,7 +60,7 @@ def finetune(run: Path, config: Config | None = None) -> Path:
     with measured(run, "finetune"), device(config.tuning.student):
         train(run, config)
         settle(run, config)
-    finish(run, config)
+        finish(run, config)
     return run
 
 
@@ -113,6 +115,7 @@ def train(run: Path, config: Config) -> None:
 
         def show(step: "Step") -> None:
             shown.pace.most = 60 * config.tuning.minutes - prepared.trainer.pace.spent
+            publish_changes(soon=True)  # a checkpoint goes where another machine finds it
             shown.to(step.step, step.steps, note=f"loss {step.loss:.3f}  {step.tokens_per_second:,.0f} tokens/s")
 
         done = sft.train(prepared, config.tuning, run, report=show)

@@ -18,6 +18,7 @@ from prefect import flow, task
 
 from flows.artifacts import progress
 from flows.batches import batch_key, complete_one
+from flows.elsewhere import anywhere, keep_batch
 from flows.limits import device
 from flows.models import close_generators, short
 from flows.run_folder import account, measured, read_setup
@@ -42,11 +43,12 @@ PARSING = 0.65
 
 
 @flow(name="generate", flow_run_name="generate {run.name}")
+@anywhere
 def generate(run: Path, config: Config | None = None) -> Path:
     """Read a run's corpus and make its candidate pairs; only what is new or changed is generated.
 
     Args:
-        run: the folder of a run that was begun, e.g. /data/runs/heron.
+        run: a run that was begun, e.g. /data/runs/heron or s3://bucket/heron.
         config: what steers it; left out, what the run was begun with.
     """
     config = config or read_setup(run).config
@@ -185,10 +187,12 @@ def complete(batches: Sequence[Sequence[Request]], config: Config, drafts: Draft
                 logger.warning(f"generation ends at its budget, with {left:,} of {asked:,} requests left")
                 break
             bare = [unplaced(request) for request in batch]
+            key = batch_key(bare, config)
             started, before = time.monotonic(), drafts.seconds
-            state = complete_one(batch_key(bare, config), bare, config, return_state=True)
+            state = complete_one(key, bare, config, return_state=True)
             kept = state.name == "Cached"
             drafts.add(state.result(), batch, anew=not kept)
+            keep_batch(key)
             idle = time.monotonic() - started - (drafts.seconds - before)  # loading the model
             shown.pace.started += 0.0 if kept else max(0.0, idle)
             note = f"{len(drafts.pairs):,} pairs  {drafts.tokens / max(drafts.seconds, 0.01):,.0f} tokens/s"

@@ -12,6 +12,7 @@ from prefect import flow, task
 
 from flows.artifacts import progress, show
 from flows.curate import corpus_text, gold_probes, refusal_maker, tally
+from flows.elsewhere import anywhere
 from flows.finetune import loaded
 from flows.limits import device
 from flows.models import named
@@ -33,11 +34,12 @@ logger = logging.getLogger(__name__)
 
 
 @flow(name="probe", flow_run_name="probe {run.name}")
+@anywhere
 def probe(run: Path, config: Config | None = None) -> Path:
     """Ask the base and the tuned model of a run its probes, and measure both.
 
     Args:
-        run: the folder of a run that was begun, e.g. /data/runs/heron.
+        run: a run that was begun, e.g. /data/runs/heron or s3://bucket/heron.
         config: what steers it; left out, what the run was begun with.
     """
     config = config or read_setup(run).config

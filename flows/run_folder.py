@@ -23,6 +23,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
+from flows.elsewhere import publish_changes
 from tasks.config import Config
 from tasks.corpus.readers import find_texts
 from tasks.curation.decisions import REVIEWS
@@ -32,6 +33,7 @@ from tasks.records import Rejection, Tally
 from tasks.reporting.audit import AUDIT
 from tasks.reporting.funnel import FUNNEL, load_funnel, save_funnel
 from tasks.storage import MANIFEST, file_hash, read_records, write_json, write_records
+from tasks.working_copies import here, origin
 
 CONFIG, STAGES, REJECTED = "config.json", "stages.json", "rejected.jsonl"
 PACKAGES = ("closedbook", "torch", "transformers", "trl", "peft", "prefect", "nltk", "spacy", "xllamacpp", "datasets")
@@ -81,7 +83,7 @@ def begin(corpus: Path, run: Path, config: Config) -> None:
         run / CONFIG,
         {
             "config": config.model_dump(mode="json"),
-            "corpus": str(corpus),
+            "corpus": origin(corpus),
             "command": shlex.join(["closedbook", *sys.argv[1:]]),
             "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
         },
@@ -99,20 +101,24 @@ def read_setup(run: Path) -> Setup:
         raise StorageError(f"{run}: no run in it; begin one with `closedbook run CORPUS --out {run}`")
     try:
         row = json.loads(path.read_text(encoding="utf-8"))
-        return Setup(Path(row["corpus"]), Config.model_validate(row["config"]))
+        return Setup(here(Path(row["corpus"])), Config.model_validate(row["config"]))
     except (json.JSONDecodeError, KeyError, TypeError, ValidationError) as error:
         raise StorageError(f"{path}: not a run's configuration; begin the run anew into another folder") from error
 
 
 @contextlib.contextmanager
 def measured(run: Path, stage: str) -> Iterator[None]:
-    """Note what a stage took: seconds, and the most memory that it held (GPU: of its memory), in MB."""
+    """Note what a stage took: seconds, and the most memory that it held (GPU: of its memory), in MB.
+
+    Where the run is elsewhere, what the stage made goes there.
+    """
     started = time.monotonic()
     reset_peak()
     yield
     rows = [row for row in _stages(run) if row["stage"] != stage]
     seconds = round(time.monotonic() - started, 2)
     write_json(run / STAGES, [*rows, {"stage": stage, "seconds": seconds, "memory_mb": round(peak_mb())}])
+    publish_changes()
 
 
 def _stages(run: Path) -> list[dict[str, Any]]:
@@ -141,7 +147,7 @@ def account(run: Path, tallies: Sequence[Tally], rejections: Iterable[Rejection]
 def seal(run: Path) -> None:
     """Write the manifest: from here on the folder is a finished run."""
     setup = json.loads((run / CONFIG).read_text(encoding="utf-8"))
-    corpus = Path(setup["corpus"])
+    corpus = here(Path(setup["corpus"]))
     texts, folder = (find_texts(corpus), corpus) if corpus.is_dir() else ([corpus], corpus.parent)
     imported = [file for part in setup["config"]["imports"] for file in _files(Path(part["path"]))]
     outputs = sorted(path for path in run.rglob("*") if path.is_file() and not path.name.startswith("."))

@@ -13,6 +13,7 @@ from pathlib import Path
 from prefect import flow, task
 
 from flows.curate import curate
+from flows.elsewhere import anywhere
 from flows.finetune import finetune
 from flows.generate import generate
 from flows.models import check_needs
@@ -24,12 +25,13 @@ from tasks.config import Config
 
 
 @flow(name="self-instruct", flow_run_name="self-instruct {run.name}")
+@anywhere
 def self_instruct(corpus: Path, run: Path, config: Config = Config()) -> Path:
     """Make a dataset from a corpus, tune a model on it, measure it before and after, and report.
 
     Args:
-        corpus: a text, or a folder of texts, on the machine that runs this.
-        run: the folder that gets everything, e.g. /data/runs/heron; one of an earlier run is brought up to date.
+        corpus: a text, or a folder of texts, on the machine that runs this or elsewhere (s3://bucket/texts).
+        run: what gets everything, e.g. /data/runs/heron or s3://bucket/heron; an earlier run is brought up to date.
         config: what steers it; the default is the quick preset.
     """
     check_needs(config)

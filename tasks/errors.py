@@ -8,6 +8,7 @@
     │   └── UnreachableServer       exit 1   … because no server answers, which may pass
     ├── UnusableResult              exit 1   the run ended, but nothing came of it
     └── StorageError                exit 1   a run's files are missing, damaged or cannot be written
+        └── LocationError           exit 1   … because a bucket or share is not to be reached, read or written
 
 Every message is one line that names the value, what is wrong with it, and the fix.
 """
@@ -47,3 +48,7 @@ class UnusableResult(ClosedbookError):
 
 class StorageError(ClosedbookError):
     """A run folder that cannot be read or written."""
+
+
+class LocationError(StorageError):
+    """A bucket or share that cannot be reached, read or written."""

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from tasks.errors import UsageError
+from tasks.locations import location
+
 if TYPE_CHECKING:
     from tasks.config import Config
 
@@ -79,6 +82,21 @@ def configuration(
     overrides += [f"generation.generator={json.dumps(generator)}"] if generator is not None else []
     overrides += [f"tuning.student={json.dumps(student)}"] if student is not None else []
     return Config.build(preset, overrides)
+
+
+def absolute(path: Path) -> Path:
+    """A path that holds wherever it is used: one of this machine made absolute, a location as it is."""
+    return path.resolve() if location(path) is None else path
+
+
+def refuse_elsewhere(option: str, path: Path | None) -> None:
+    """Refuse a location where only a path of this machine will do.
+
+    Raises:
+        UsageError: when it is one.
+    """
+    if path is not None and (place := location(path)):
+        raise UsageError(f"{option} {place}: has to be a path of this machine; runs and corpora may lie elsewhere")
 
 
 @contextlib.contextmanager

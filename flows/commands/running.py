@@ -7,14 +7,17 @@ from pathlib import Path
 import click
 
 from flows.commands.options import (
+    absolute,
     alone,
     configuration,
     debug_option,
     engine,
     json_option,
+    refuse_elsewhere,
     run_argument,
     steering_options,
 )
+from tasks.locations import location
 
 
 @click.command(short_help="Make a dataset from a text, tune a model, measure both.")
@@ -33,7 +36,7 @@ def run(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Make a dataset from CORPUS (file or folder), tune a model, and measure both.
+    """Make a dataset from CORPUS (file or folder, here or at s3://…), tune a model, and measure both.
 
     \b
     Example: closedbook run corpora/heronsmere-works --preset quick
@@ -41,20 +44,21 @@ def run(
 
     A stopped run goes on when the same command is given again.
     """
+    from flows.elsewhere import fetch_corpus
     from flows.models import check_needs
     from tasks.corpus.readers import iter_corpus
     from tasks.curation.extra import peek
 
     config = configuration(preset, generator, student, settings, extra)
-    for _ in iter_corpus(corpus):  # an unusable text or model is told at once, before anything is started
+    folder = absolute(out or default_run(corpus, preset))
+    for _ in iter_corpus(fetch_corpus(corpus)):  # an unusable text or model is told at once, before anything is started
         pass
     peek(config.imports, config.curation)
     check_needs(config)
-    folder = out or default_run(corpus, preset)
     with engine():
         from flows.self_instruct import self_instruct
 
-        self_instruct(corpus.resolve(), folder.resolve(), config)
+        self_instruct(absolute(corpus), folder, config)
     summarise(folder, as_json=as_json)
 
 
@@ -84,7 +88,11 @@ def compare(
     Example: closedbook compare my/texts --students embedded,gpt2
     """
     from flows.compare import check_comparison
+    from flows.elsewhere import fetch_either
 
+    refuse_elsewhere("--out", out)
+    refuse_elsewhere("--questions", questions)
+    corpus = fetch_either(corpus)
     overrides = [*settings, *([f"generation.generator={json.dumps(generator)}"] if generator is not None else [])]
     names = [name.strip() for name in students.split(",")]
     config = check_comparison(corpus, names, preset, overrides, questions)
@@ -105,11 +113,12 @@ def summarise(folder: Path, *, as_json: bool = False) -> None:
     """Print the funnel, the probe table and where the report lies."""
     from flows.shown import print_json, run_row
     from tasks.reporting.terminal import print_summary
+    from tasks.working_copies import here
 
     if as_json:
-        print_json(run_row(folder))
+        print_json(run_row(here(folder)) | {"run": str(location(folder) or folder)})
     else:
-        print_summary(folder)
+        print_summary(here(folder))
 
 
 @click.command(short_help="Say what a run would take here, without doing it.")
@@ -136,10 +145,11 @@ def plan(
     """
     config = configuration(preset, generator, student, settings, extra)
     with alone():
+        from flows.elsewhere import fetch_corpus
         from flows.plan import plan as estimate
         from flows.shown import plan_row, print_json, print_plan
 
-        found = estimate(corpus, config)
+        found = estimate(fetch_corpus(corpus), config)
     if as_json:
         print_json(plan_row(found))
     else:
@@ -186,10 +196,11 @@ def stage(name: str, run: Path) -> None:
     """Run one stage of a run that was begun before, with that run's own configuration."""
     import importlib
 
+    from flows.elsewhere import fetched
     from flows.run_folder import read_setup
 
-    setup = read_setup(run)
+    setup = read_setup(fetched(run))
     with engine():
         flow = getattr(importlib.import_module(f"flows.{name}"), name)
-        flow(run.resolve(), setup.config)
+        flow(absolute(run), setup.config)
     summarise(run)

@@ -4,7 +4,15 @@ from pathlib import Path
 
 import click
 
-from flows.commands.options import alone, debug_option, engine, json_option, run_argument
+from flows.commands.options import (
+    absolute,
+    alone,
+    debug_option,
+    engine,
+    json_option,
+    refuse_elsewhere,
+    run_argument,
+)
 from tasks.errors import UsageError
 
 FORMATS = ("llama2", "prompt-completion", "messages", "alpaca", "sharegpt", "hf")
@@ -25,22 +33,26 @@ def probe(run: Path, probes: Path | None, out: Path | None, as_json: bool) -> No
     A question is a JSON line {"id", "category", "question", "accepted": [...] or null, "source"}; null asks for a
     refusal. An answer is a line with id, category, question, and response and verdict of both models.
     """
+    from flows.elsewhere import fetched
     from flows.run_folder import read_setup
+    from tasks.working_copies import here
 
-    setup = read_setup(run)
+    refuse_elsewhere("--probes", probes)
+    refuse_elsewhere("--out", out)
+    setup = read_setup(fetched(run))
     if (probes is None) != (out is None):
         raise UsageError("--probes and --out go together: give both, or neither to probe RUN with its own questions")
     with engine():
         from flows.probe import ask_file, probe
 
         if probes is None or out is None:
-            probe(run.resolve(), setup.config)
+            probe(absolute(run), setup.config)
         else:
-            ask_file(run.resolve(), probes.resolve(), out.resolve(), setup.config)
+            ask_file(here(absolute(run)), probes.resolve(), out.resolve(), setup.config)
     if as_json:
         from flows.shown import print_json, run_row, verdict_counts
 
-        print_json(verdict_counts(out) if out is not None else run_row(run))
+        print_json(verdict_counts(out) if out is not None else run_row(here(run)))
 
 
 @click.command(short_help="Answer a question, or chat.")
@@ -65,8 +77,9 @@ def ask(
     """
     with alone():
         from flows.chat import Chat, converse
+        from flows.elsewhere import fetched
 
-        chat = Chat(run, source=source or "", base=base, threshold=threshold)
+        chat = Chat(fetched(run), source=source or "", base=base, threshold=threshold)
         converse(chat, question, as_json=as_json)
 
 
@@ -90,9 +103,15 @@ def export(run: Path, form: str, out: Path | None) -> None:
     """
     if form not in FORMATS:
         raise UsageError(f"--format {form}: unknown; choose one of {', '.join(FORMATS)}")
+    from flows.elsewhere import at_hand, fetched
     from tasks.curation.formats import export as write
 
-    click.echo(write(run, form, out))
+    refuse_elsewhere("--out", out)
+    if out is not None:
+        click.echo(write(fetched(run), form, out))
+        return
+    with at_hand(run) as folder:  # into the run itself
+        click.echo(write(folder, form))
 
 
 @click.command(short_help="Write student and adapter as one model.")
@@ -107,13 +126,17 @@ def merge(run: Path, out: Path, probes: Path | None, no_probe: bool) -> None:
     \b
     Example: closedbook merge generated/heronsmere-works-quick --out merged
     """
+    from flows.elsewhere import fetched
     from flows.merge import merge, table
     from flows.run_folder import read_setup
     from flows.terminal import show_logs
 
-    setup = read_setup(run)
+    refuse_elsewhere("--probes", probes)
+    refuse_elsewhere("--out", out)
+    folder = fetched(run)
+    setup = read_setup(folder)
     show_logs(debug=bool(click.get_current_context().obj))
-    found = merge(run, out, setup.config, probes=probes, ask=not no_probe)
+    found = merge(folder, out, setup.config, probes=probes, ask=not no_probe)
     click.echo("\n".join(table(found)) if found else out)
 
 
@@ -127,8 +150,9 @@ def audit(run: Path) -> None:
     Example: closedbook audit generated/heronsmere-works-quick
     """
     from flows.audit import audit_run
+    from flows.elsewhere import fetched
 
-    audit_run(run)
+    audit_run(fetched(run))
 
 
 @click.command(short_help="Accept, edit and reject pairs and gold probes.")
@@ -141,6 +165,8 @@ def review(run: Path, port: int) -> None:
     \b
     Example: closedbook review generated/heronsmere-works-quick
     """
+    from flows.elsewhere import at_hand
     from flows.review import review as serve_page
 
-    serve_page(run, port=port, say=click.echo)
+    with at_hand(run) as folder:
+        serve_page(folder, port=port, say=click.echo)

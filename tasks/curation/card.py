@@ -14,6 +14,7 @@ from typing import Any
 
 from tasks.records import Document, Pair
 from tasks.storage import iter_dicts
+from tasks.working_copies import here
 
 # Spellings in a corpus's README -> the hub's names for licences.
 LICENCES = {
@@ -71,7 +72,7 @@ def _corpus_notice(settings: Mapping[str, Any]) -> str:
     """The README that lies beside the corpus: its origin and licence in its owner's words; '' if there is none."""
     if not settings.get("corpus"):
         return ""
-    corpus = Path(settings["corpus"])
+    corpus = here(Path(settings["corpus"]))
     readme = (corpus if corpus.is_dir() else corpus.parent) / "README.md"
     return readme.read_text(encoding="utf-8", errors="replace") if readme.is_file() else ""
 
