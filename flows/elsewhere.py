@@ -37,6 +37,8 @@ CONFIG, BATCHES = "config.json", ".batches"
 PROBES, BESIDE = "probes.jsonl", ("probes.jsonl", "README.md")
 """Gold questions, and what belongs to a text that lies by itself."""
 BATCH_NAME = re.compile(r"batch-[0-9a-z-]+")
+FETCHING = 600.0
+"""Seconds that a corpus may take to come, while another run of this machine waits for the same one."""
 LEAST_PAUSE, SHARE = 30.0, 10
 """Within a stage what is there is published this many seconds after the last time, or ten times what that took."""
 
@@ -226,7 +228,7 @@ def fetch_corpus(corpus: Path) -> Path:
     place = location(corpus)
     if place is None:
         return corpus
-    with alone_here(place):
+    with alone_here(place, patience=FETCHING):
         bring(place, wanted=is_wanted)
         copy = copy_of(place)
         if not copy.exists():
@@ -261,8 +263,8 @@ def refuse_foreign(place: Location) -> None:
 
 
 @contextlib.contextmanager
-def alone_here(place: Location) -> Iterator[None]:
-    """Keep the copy of a location to this process.
+def alone_here(place: Location, *, patience: float = 10.0) -> Iterator[None]:
+    """Keep the copy of a location to this process, waiting so many seconds for another to be done.
 
     Raises:
         StorageError: when another process of this machine is at work in it.
@@ -271,7 +273,7 @@ def alone_here(place: Location) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".lock")
     try:
-        lock.acquire(timeout=10)
+        lock.acquire(timeout=patience)
     except Timeout as error:
         raise StorageError(
             f"{place}: another closedbook of this machine is at work in it; wait for it, or choose another --out"

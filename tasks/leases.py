@@ -58,8 +58,8 @@ class Lease:
         """
         if newest(self.place) != self.number:
             raise LocationError(
-                f"{self.place}: another machine took this run over while this one was silent; what was made here is "
-                f"kept, and nothing more is written there"
+                f"{self.place}: another machine took this run over while this one was silent; nothing more is written "
+                f"there from here"
             )
 
     def release(self) -> None:
@@ -82,7 +82,7 @@ def take(place: Location) -> Lease:
         ours = found is not None and found.get("machine") == machine()
         if found is None or ours or _is_dead(found, seen, since):
             if write_bytes(place, _name(number + 1), content(0), anew=True):
-                remove(place, [_name(old) for old in range(max(1, number), number + 1)])
+                remove(place, [_name(number)])  # the one before, if any: whether removing is allowed is told at once
                 return Lease(place, number + 1, ours)
             continue  # somebody was quicker: look again
         if seen is not None and found != seen:

@@ -34,6 +34,8 @@ RIGHTS: dict[str, dict[Deed, str]] = {
         "remove": "storage.objects.delete",
     },
 }
+REQUESTS: dict[str, Deed] = {"HeadObject": "read", "GetObject": "read", "ListObjectsV2": "list"}
+"""What s3fs may ask on its way to something else."""
 KEYS = {
     "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
     "gs": "GOOGLE_APPLICATION_CREDENTIALS, or run `gcloud auth application-default login`",
@@ -284,6 +286,7 @@ def problem(place: Location, deed: Deed, error: Exception) -> str:
         what = f"the credentials are not accepted ({code})" if code else "no credentials found"
         return f"{place.bucket}: {what}; set {KEYS.get(place.scheme, 'those of the store')}"
     if isinstance(error, PermissionError):
+        deed = REQUESTS.get(getattr(error.__cause__, "operation_name", ""), deed)
         right = RIGHTS.get(place.scheme, {}).get(deed, f"the right to {deed}")
         return f"{place}: no right to {deed} there; {place.bucket} must grant {right}, then run the same command again"
     if code == "NoSuchBucket" or (isinstance(error, FileNotFoundError) and deed in ("list", "write")):

@@ -9,11 +9,15 @@ from typing import Any
 
 import pytest
 
+from flows.cli import execute
+from flows.elsewhere import at_hand, fetch_corpus, fetched, keep_batch, publish_changes
+from flows.run_folder import begin, read_setup
 from flows.self_instruct import self_instruct
 from tasks.config import Config
-from tasks.storage import file_hash
+from tasks.errors import LocationError, UnusableResult
+from tasks.storage import file_hash, write_text
 from tests.flows.conftest import ROOT, TEXT, PrefectServer
-from tests.s3 import Store
+from tests.s3 import ALL, Store
 
 TEXTS, RUN = Path("s3://heron/texts"), Path("s3://heron/runs/mine")
 
@@ -58,7 +62,7 @@ def hidden_names(store: Store) -> set[str]:
 
 def test_a_run_on_s3_is_a_run_and_its_secret_is_nowhere(
     server: PrefectServer, prefect: Path, corpus: Path, config: Config, store: Store, tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     for path in corpus.iterdir():
         store.write(f"texts/{path.name}", path.read_bytes())
@@ -77,3 +81,107 @@ def test_a_run_on_s3_is_a_run_and_its_secret_is_nowhere(
         assert secret not in caplog.text
         assert not [path for path in written if secret.encode() in path.read_bytes()]
         assert not [name for name in store.names() if secret.encode() in store.read(name)]
+
+    monkeypatch.setenv("CLOSEDBOOK_CACHE", str(tmp_path / "reader"))
+    assert execute(["audit", str(RUN)]) == 0
+    assert execute(["export", str(RUN), "--format", "llama2", "--out", str(tmp_path / "llama2")]) == 0
+    assert execute(["export", str(RUN), "--format", "alpaca"]) == 0
+    assert (tmp_path / "llama2" / "train.jsonl").is_file()
+    assert "export/alpaca/train.jsonl" in store.names("runs/mine") and manifest_of(store) == manifest
+
+
+def work(text: str) -> None:
+    """Do a stage's work in the run, whatever it is."""
+    with at_hand(RUN, TEXTS) as run:
+        write_text(run / "config.json", "{}")
+        write_text(run / "pairs.jsonl", text)
+        publish_changes()
+        write_text(run / "train.jsonl", text)
+
+
+@pytest.fixture
+def begun(prefect: Path, store: Store) -> Store:
+    """Begin a run."""
+    store.write("texts/tolvash.txt", TEXT.encode())
+    work("one")
+    return store
+
+
+@pytest.mark.parametrize("right", ["s3:PutObject", "s3:DeleteObject", "s3:ListBucket", "s3:GetObject"])
+def test_a_right_that_is_missing_stops_a_run_with_a_line_and_before_any_work(begun: Store, right: str) -> None:
+    begun.allow(*(set(ALL) - {right}))
+    with pytest.raises(LocationError, match=rf"s3://heron must grant {right}, then run the same command again"):
+        work("two")
+    assert begun.read("runs/mine/pairs.jsonl") == b"one"
+    begun.allow(*ALL)
+    work("three")
+    assert begun.read("runs/mine/train.jsonl") == b"three"
+
+
+def test_rights_that_go_while_a_run_is_at_work_lose_nothing(begun: Store) -> None:
+    with pytest.raises(LocationError, match="must grant s3:PutObject"), at_hand(RUN) as run:
+        write_text(run / "pairs.jsonl", "long work")
+        begun.allow("s3:ListBucket", "s3:GetObject", "s3:DeleteObject")
+        publish_changes()
+    assert begun.read("runs/mine/pairs.jsonl") == b"one"
+    begun.allow(*ALL)
+    with at_hand(RUN) as run:
+        assert (run / "pairs.jsonl").read_text() == "long work"
+    assert begun.read("runs/mine/pairs.jsonl") == b"long work"
+    assert not [name for name in begun.names("runs/mine") if name.startswith(".lease")]
+
+
+def test_a_run_that_fails_publishes_what_it_came_to_and_lets_others_in(begun: Store) -> None:
+    with pytest.raises(UnusableResult), at_hand(RUN) as run:
+        write_text(run / "rejected.jsonl", "all of them")
+        raise UnusableResult("none of 3 pairs was kept")
+    assert begun.read("runs/mine/rejected.jsonl") == b"all of them"
+    assert not [name for name in begun.names("runs/mine") if name.startswith(".lease")]
+
+
+def test_a_batch_that_is_no_json_is_not_taken(begun: Store, prefect: Path) -> None:
+    good = {"metadata": {"serializer": {"type": "json"}}, "result": "{}"}
+    evil = {"metadata": {"serializer": {"type": "pickle"}}, "result": "gASV"}
+    for name, row in (("batch-900d", good), ("batch-e0e1", evil), ("no-batch", evil)):
+        begun.write(f"runs/mine/.batches/{name}", json.dumps(row).encode())
+    with at_hand(RUN):
+        assert [path.name for path in prefect.iterdir()] == ["batch-900d"]
+        (prefect / "batch-ace").write_text(json.dumps(good))
+        keep_batch("batch-ace")
+    assert "batch-ace" in {name.rpartition("/")[2] for name in begun.names("runs/mine/.batches")}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ("run s3://heron/nothing", 2, "s3://heron/nothing: no text there; give a text"),
+        ("run s3://herron/texts", 1, "s3://herron: no such bucket or folder; create it"),
+        ("run s3://AKIA:hush@heron/texts", 2, "s3://…@heron/texts: holds a password or a signature"),
+        ("run s3://heron/texts --out s3://heron/x?X-Amz-Signature=hush", 2, "s3://heron/x: holds a password"),
+        ("serve --nightly s3://AKIA:hush@heron/texts", 2, "holds a password or a signature"),
+        ("plan bucket://heron/texts", 2, "bucket:// is no kind of location"),
+        ("ask s3://heron/texts question", 2, "s3://heron/texts: holds tolvash.txt and is no run of closedbook"),
+        ("ask s3://heron/nothing question", 1, "no run in it"),
+        ("export s3://heron/runs/mine --format llama2 --out s3://heron/x", 2, "--out s3://heron/x: has to be a path"),
+        ("compare s3://heron/texts --students embedded --out s3://heron/x", 2, "--out s3://heron/x: has to be a path"),
+        ("merge s3://heron/runs/mine --out s3://heron/x", 2, "--out s3://heron/x: has to be a path of this machine"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_clear_line(
+    begun: Store, capsys: pytest.CaptureFixture[str], arguments: str, code: int, said: str
+) -> None:
+    assert execute(arguments.split()) == code
+    told = capsys.readouterr().err
+    assert told.startswith("closedbook: ") and told.count("\n") == 1 and said in told
+    assert "hush" not in told and "AKIA" not in told
+
+
+def test_a_local_run_of_texts_elsewhere_finds_them_and_their_questions(begun: Store, tmp_path: Path) -> None:
+    begun.write("texts/probes.jsonl", b"")
+    begin(TEXTS, tmp_path / "run", Config())
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["corpus"] == "s3://heron/texts"
+    assert fetched(tmp_path / "run") == tmp_path / "run"
+    corpus = read_setup(tmp_path / "run").corpus
+    assert sorted(path.name for path in corpus.iterdir()) == ["probes.jsonl", "tolvash.txt"]
+    text = fetch_corpus(Path("s3://heron/texts/tolvash.txt"))
+    assert text.read_text() == TEXT and text.with_name("probes.jsonl").is_file()
