@@ -9,6 +9,7 @@ to do so for ``SILENCE`` seconds is dead. A machine's own lease of before a kill
 
 import json
 import logging
+import math
 import platform
 import threading
 import time
@@ -97,7 +98,7 @@ def take(place: Location) -> Lease:
 
 def _is_dead(found: dict[str, Any], seen: dict[str, Any] | None, since: float) -> bool:
     silent = found == seen and time.monotonic() - since > SILENCE
-    return silent or time.time() - float(found.get("at", 0)) > LONG_AGO
+    return silent or time.time() - float(found.get("at", math.inf)) > LONG_AGO
 
 
 def left_by_us(place: Location) -> bool:
@@ -113,13 +114,15 @@ def newest(place: Location) -> int:
 
 
 def holder(place: Location, number: int) -> dict[str, Any] | None:
-    """What a lease says; None where it is gone, or says nothing."""
+    """What a lease says, nothing where it is being written; None where it is gone."""
     data = read_bytes(place, _name(number)) if number else None
-    try:
-        found = json.loads(data) if data else None
-    except ValueError:
+    if data is None:
         return None
-    return found if isinstance(found, dict) else None
+    try:
+        found = json.loads(data)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def content(beats: int) -> bytes:

@@ -200,7 +200,11 @@ def write_bytes(place: Location, name: str, data: bytes, *, anew: bool = False) 
         if place.scheme not in WHOLE:
             files.makedirs(goal.rpartition("/")[0], exist_ok=True)
         try:
-            files.pipe_file(goal, data, mode="create" if anew else "overwrite")
+            if anew and place.scheme not in WHOLE:
+                with files.open(goal, "xb") as stream:  # fsspec's pipe_file looks first and creates then
+                    stream.write(data)
+            else:
+                files.pipe_file(goal, data, mode="create" if anew else "overwrite")
         except FileExistsError:
             return False
     return True

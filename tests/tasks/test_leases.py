@@ -69,6 +69,12 @@ def test_a_killed_holder_is_dead_after_a_silence_and_at_once_where_it_was_this_m
     assert hidden(RUN, ".lease") == [f"{taken.number:08d}"]
 
 
+def test_a_lease_that_is_just_being_written_is_watched_not_taken() -> None:
+    write_bytes(RUN, ".lease/00000001", b"")
+    started = time.monotonic()
+    assert leases.take(RUN).number == 2 and time.monotonic() - started > 0.4
+
+
 def test_a_lease_of_last_week_is_taken_over_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     said = {"machine": "another", "host": "node-4", "beat": 3, "at": time.time() - 7 * 86400}
     write_bytes(RUN, ".lease/00000041", json.dumps(said).encode())
@@ -98,7 +104,7 @@ def test_a_lease_is_renewed_until_it_is_released() -> None:
 
 def test_of_several_that_take_at_once_one_has_it(tmp_path: Path) -> None:
     share = Location(f"file://{tmp_path}/share/mine")
-    for turn in range(1, 6):
+    for turn in range(1, 41):
         start = threading.Barrier(4)
         won: list[bool] = []
 
