@@ -2,7 +2,8 @@
 
     s3://heron/runs/mine/.lease/00000003   {"machine": "b7c1…", "host": "node-4", "beat": 12, "at": 1795043021.5}
 
-A lease is taken by creating the object with the next number, which only one of several can do (S3 ``If-None-Match``).
+A lease is taken by creating the object with the next number, which only one of several can do (S3 ``If-None-Match``);
+on a server that ignores the condition the last one has it, and the others find that out before they publish.
 No clock of another machine is trusted: a holder that is alive renews every ``BEAT`` seconds, and one that is not seen
 to do so for ``SILENCE`` seconds is dead. A machine's own lease of before a kill is taken over at once.
 """
@@ -34,6 +35,7 @@ class Lease:
 
     place: Location
     number: int
+    owner: str
     ours: bool
     beats: int = 0
     ended: threading.Event = field(default_factory=threading.Event)
@@ -57,7 +59,8 @@ class Lease:
         Raises:
             LocationError: … because no renewal was seen for too long.
         """
-        if newest(self.place) != self.number:
+        said = holder(self.place, self.number) if newest(self.place) == self.number else None
+        if said is None or said.get("machine", self.owner) != self.owner:
             raise LocationError(
                 f"{self.place}: another machine took this run over while this one was silent; nothing more is written "
                 f"there from here"
@@ -84,7 +87,7 @@ def take(place: Location) -> Lease:
         if found is None or ours or _is_dead(found, seen, since):
             if write_bytes(place, _name(number + 1), content(0), anew=True):
                 remove(place, [_name(number)])  # the one before, if any: whether removing is allowed is told at once
-                return Lease(place, number + 1, ours)
+                return Lease(place, number + 1, machine(), ours)
             continue  # somebody was quicker: look again
         if seen is not None and found != seen:
             raise LocationError(

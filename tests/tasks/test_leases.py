@@ -91,6 +91,16 @@ def test_who_was_taken_for_dead_and_is_not_writes_no_more(tmp_path: Path, monkey
         suspended.check()
 
 
+def test_where_a_server_ignores_the_condition_the_last_one_has_the_lease(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = leases.take(RUN)
+    another_machine(monkeypatch, tmp_path)
+    write_bytes(RUN, ".lease/00000001", leases.content(0))
+    with pytest.raises(LocationError, match="another machine took this run over"):
+        first.check()
+
+
 def test_a_lease_is_renewed_until_it_is_released() -> None:
     lease = leases.take(RUN)
     lease.begin()
