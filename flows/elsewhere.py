@@ -45,11 +45,12 @@ LEAST_PAUSE, SHARE = 30.0, 10
 
 @dataclass(slots=True)
 class Opened:
-    """A run elsewhere that this process works in."""
+    """A run elsewhere that this process works in; ``kept`` are the batches that are there, ``owed`` those that wait."""
 
     place: Location
     lease: Lease
     kept: set[str]
+    owed: set[str] = field(default_factory=set)
     due: float = field(default_factory=lambda: time.monotonic() + LEAST_PAUSE)
 
     def publish(self) -> None:
@@ -60,10 +61,18 @@ class Opened:
         """
         started = time.monotonic()
         self.lease.check()
+        self.send_batches()
         if sent := publish(self.place):
             logger.info(f"published {sent:,} files to {self.place}")
         ended = time.monotonic()
         self.due = ended + max(LEAST_PAUSE, SHARE * (ended - started))
+
+    def send_batches(self) -> None:
+        """Bring the batches there that wait; raises as ``publish``."""
+        for key in sorted(self.owed):
+            put(self.place, f"{BATCHES}/{key}", kept_batches() / key)
+            self.kept.add(key)
+            self.owed.remove(key)
 
 
 _opened: ContextVar[Opened | None] = ContextVar("opened", default=None)
@@ -142,19 +151,39 @@ def opened(place: Location) -> Iterator[Path]:
 
 
 def publish_changes(*, soon: bool = False) -> None:
-    """Publish what was made so far, where the run is elsewhere; with ``soon`` only if the last time is long ago."""
+    """Publish what was made so far, where the run is elsewhere.
+
+    Args:
+        soon: within a stage: only if the last time is long ago, and what fails is tried again later.
+    """
     now = _opened.get()
-    if now is not None and (not soon or time.monotonic() > now.due):
+    if now is None:
+        return
+    if not soon:
         now.publish()
+    elif time.monotonic() > now.due:
+        now.due = time.monotonic() + LEAST_PAUSE
+        with tried_again():
+            now.publish()
+
+
+@contextlib.contextmanager
+def tried_again() -> Iterator[None]:
+    """Go on with the stage when something cannot be published yet; at its end it has to be."""
+    try:
+        yield
+    except LocationError as error:
+        logger.warning(f"not published yet, tried again later: {error}")
 
 
 def keep_batch(key: str) -> None:
     """Bring the kept result of a batch to the run's location, where that is elsewhere and it is not there yet."""
     now = _opened.get()
-    if now is None or key in now.kept or not (kept := kept_batches() / key).is_file():
+    if now is None or key in now.kept or not (kept_batches() / key).is_file():
         return
-    put(now.place, f"{BATCHES}/{key}", kept)
-    now.kept.add(key)
+    now.owed.add(key)
+    with tried_again():
+        now.send_batches()
 
 
 def bring_batches(place: Location) -> set[str]:

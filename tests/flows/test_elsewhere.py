@@ -131,6 +131,19 @@ def test_rights_that_go_while_a_run_is_at_work_lose_nothing(begun: Store) -> Non
     assert not [name for name in begun.names("runs/mine") if name.startswith(".lease")]
 
 
+def test_a_store_that_is_away_within_a_stage_is_no_end_of_it(begun: Store, prefect: Path) -> None:
+    prefect.mkdir(exist_ok=True)
+    with at_hand(RUN):
+        begun.allow("s3:ListBucket", "s3:GetObject", "s3:DeleteObject")
+        for name in ("batch-ace", "batch-bee"):
+            (prefect / name).write_text("{}")
+            keep_batch(name)
+        publish_changes(soon=True)
+        assert "batch-ace" not in " ".join(begun.names("runs/mine"))
+        begun.allow(*ALL)
+    assert {".batches/batch-ace", ".batches/batch-bee"} <= hidden_names(begun)
+
+
 def test_a_run_that_fails_publishes_what_it_came_to_and_lets_others_in(begun: Store) -> None:
     with pytest.raises(UnusableResult), at_hand(RUN) as run:
         write_text(run / "rejected.jsonl", "all of them")
