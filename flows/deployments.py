@@ -33,9 +33,9 @@ from flows.generate import generate
 from flows.limits import prepare_server
 from flows.probe import probe
 from flows.self_instruct import self_instruct
+from tasks.addresses import address
 from tasks.config import Config
 from tasks.errors import UsageError
-from tasks.locations import address
 
 TAG = "closedbook"
 STAGES: tuple[Flow[..., Any], ...] = (generate, curate, finetune, probe)

@@ -18,9 +18,10 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
+from tasks.addresses import Location
 from tasks.embedded import cache_folder
 from tasks.errors import LocationError
-from tasks.locations import Location, hidden, read_bytes, remove, write_bytes
+from tasks.locations import hidden, read_bytes, remove, write_bytes
 from tasks.storage import write_text
 
 logger = logging.getLogger(__name__)

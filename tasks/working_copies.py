@@ -16,9 +16,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from tasks.addresses import Location, address, location
 from tasks.embedded import cache_folder
 from tasks.errors import StorageError
-from tasks.locations import Location, address, fetch, listing, location, put, remove
+from tasks.locations import fetch, listing, put, remove
 from tasks.storage import MANIFEST, file_hash, write_json
 
 logger = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from tasks.addresses import location
 from tasks.errors import UsageError
-from tasks.locations import location
 
 if TYPE_CHECKING:
     from tasks.config import Config

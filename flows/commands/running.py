@@ -17,7 +17,7 @@ from flows.commands.options import (
     run_argument,
     steering_options,
 )
-from tasks.locations import location
+from tasks.addresses import location
 
 
 @click.command(short_help="Make a dataset from a text, tune a model, measure both.")
@@ -44,7 +44,7 @@ def run(
 
     A stopped run goes on when the same command is given again.
     """
-    from flows.elsewhere import fetch_corpus
+    from flows.fetching import fetch_corpus
     from flows.models import check_needs
     from tasks.corpus.readers import iter_corpus
     from tasks.curation.extra import peek
@@ -88,7 +88,7 @@ def compare(
     Example: closedbook compare my/texts --students embedded,gpt2
     """
     from flows.compare import check_comparison
-    from flows.elsewhere import fetch_either
+    from flows.fetching import fetch_either
 
     refuse_elsewhere("--out", out)
     refuse_elsewhere("--questions", questions)
@@ -145,7 +145,7 @@ def plan(
     """
     config = configuration(preset, generator, student, settings, extra)
     with alone():
-        from flows.elsewhere import fetch_corpus
+        from flows.fetching import fetch_corpus
         from flows.plan import plan as estimate
         from flows.shown import plan_row, print_json, print_plan
 
@@ -196,7 +196,7 @@ def stage(name: str, run: Path) -> None:
     """Run one stage of a run that was begun before, with that run's own configuration."""
     import importlib
 
-    from flows.elsewhere import fetched
+    from flows.fetching import fetched
     from flows.run_folder import read_setup
 
     setup = read_setup(fetched(run))

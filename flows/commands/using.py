@@ -33,7 +33,7 @@ def probe(run: Path, probes: Path | None, out: Path | None, as_json: bool) -> No
     A question is a JSON line {"id", "category", "question", "accepted": [...] or null, "source"}; null asks for a
     refusal. An answer is a line with id, category, question, and response and verdict of both models.
     """
-    from flows.elsewhere import fetched
+    from flows.fetching import fetched
     from flows.run_folder import read_setup
     from tasks.working_copies import here
 
@@ -77,7 +77,7 @@ def ask(
     """
     with alone():
         from flows.chat import Chat, converse
-        from flows.elsewhere import fetched
+        from flows.fetching import fetched
 
         chat = Chat(fetched(run), source=source or "", base=base, threshold=threshold)
         converse(chat, question, as_json=as_json)
@@ -103,7 +103,8 @@ def export(run: Path, form: str, out: Path | None) -> None:
     """
     if form not in FORMATS:
         raise UsageError(f"--format {form}: unknown; choose one of {', '.join(FORMATS)}")
-    from flows.elsewhere import at_hand, fetched
+    from flows.elsewhere import at_hand
+    from flows.fetching import fetched
     from tasks.curation.formats import export as write
 
     refuse_elsewhere("--out", out)
@@ -126,7 +127,7 @@ def merge(run: Path, out: Path, probes: Path | None, no_probe: bool) -> None:
     \b
     Example: closedbook merge generated/heronsmere-works-quick --out merged
     """
-    from flows.elsewhere import fetched
+    from flows.fetching import fetched
     from flows.merge import merge, table
     from flows.run_folder import read_setup
     from flows.terminal import show_logs
@@ -150,7 +151,7 @@ def audit(run: Path) -> None:
     Example: closedbook audit generated/heronsmere-works-quick
     """
     from flows.audit import audit_run
-    from flows.elsewhere import fetched
+    from flows.fetching import fetched
 
     audit_run(fetched(run))
 

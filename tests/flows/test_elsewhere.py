@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from flows.cli import execute
-from flows.elsewhere import at_hand, fetch_corpus, fetched, keep_batch, publish_changes
+from flows.elsewhere import at_hand, keep_batch, publish_changes
+from flows.fetching import fetch_corpus, fetched
 from flows.run_folder import begin, read_setup
 from flows.self_instruct import self_instruct
 from tasks.config import Config
@@ -22,6 +23,7 @@ from tests.s3 import ALL, Store
 TEXTS, RUN = Path("s3://heron/texts"), Path("s3://heron/runs/mine")
 
 
+@pytest.mark.timeout(900)  # 20 s alone on 2 cores, minutes on a machine with five times its load
 def test_machines_that_are_killed_hand_on_every_batch_and_no_false_manifest(
     server: PrefectServer, store: Store, tmp_path: Path
 ) -> None:
@@ -60,6 +62,7 @@ def hidden_names(store: Store) -> set[str]:
     return {name for name in store.names("runs/mine") if name.startswith(".")}
 
 
+@pytest.mark.timeout(500)
 def test_a_run_on_s3_is_a_run_and_its_secret_is_nowhere(
     server: PrefectServer, prefect: Path, corpus: Path, config: Config, store: Store, tmp_path: Path,
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch,

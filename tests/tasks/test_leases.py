@@ -10,8 +10,9 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from tasks import leases
+from tasks.addresses import Location
 from tasks.errors import LocationError
-from tasks.locations import Location, hidden, write_bytes
+from tasks.locations import hidden, write_bytes
 
 RUN = Location("memory://heron/mine")
 

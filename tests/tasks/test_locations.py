@@ -11,14 +11,12 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
+from tasks.addresses import Location, address, location
 from tasks.errors import LocationError, UsageError
 from tasks.locations import (
-    Location,
-    address,
     fetch,
     hidden,
     listing,
-    location,
     put,
     read_bytes,
     remove,

@@ -10,8 +10,9 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
+from tasks.addresses import Location
 from tasks.errors import LocationError, StorageError
-from tasks.locations import Location, listing, put, read_bytes, remove, write_bytes
+from tasks.locations import listing, put, read_bytes, remove, write_bytes
 from tasks.storage import file_hash
 from tasks.working_copies import bring, check_whole, copy_of, here, is_behind, origin, publish
 
