@@ -3,7 +3,7 @@
     python -m tests.flows.killing_elsewhere FOLDER   ->   FOLDER/trials.json   [{"killed", "kept", "begun", …}, …]
 
 Each machine is a fork with a cache and a place for results of its own. The first is killed while it generates, the next
-two while they publish, the last may end. Another one makes the same dataset on its disk, in ``FOLDER/whole``.
+while it publishes, the last may end. Another one makes the same dataset on its disk, in ``FOLDER/whole``.
 """
 
 import gc
@@ -83,7 +83,6 @@ def machine(folder: Path, corpus: Path = TEXTS, run: Path = RUN) -> int:
 MOMENTS: tuple[Callable[[Path], bool] | None, ...] = (
     lambda folder: len(begun(folder / "run", 0)) >= 6,
     lambda folder: "train.jsonl" in puts(folder),
-    lambda folder: "manifest.json" in puts(folder),
     None,
 )
 """When each machine is killed: while it generates, while it publishes, or not at all."""
