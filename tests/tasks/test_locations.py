@@ -106,6 +106,7 @@ def test_only_one_creates_a_file_and_hidden_ones_are_not_listed(place: Location)
     assert not write_bytes(place, ".lease/1", b"theirs", anew=True)
     assert read_bytes(place, ".lease/1") == b"mine" and read_bytes(place, ".lease/2") is None
     assert write_bytes(place, ".lease/1", b"still mine") and read_bytes(place, ".lease/1") == b"still mine"
+    assert write_bytes(Location(f"{place}2"), "a.txt", b"a neighbour's")
     assert (listing(place), hidden(place, ".lease"), hidden(place, ".none")) == ({}, ["1"], [])
 
 
