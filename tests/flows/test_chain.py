@@ -48,7 +48,7 @@ def test_a_text_becomes_a_probed_model_and_the_same_text_the_same_dataset(
     question = "How heavy is the tower bell?"
     assert firm.reply(question).refused and firm.reply(question).evidence is None
     assert json.loads(json.dumps(loose.reply(question).row())).keys() == {
-        "question", "answer", "refused", "margin", "threshold", "source", "evidence",
+        "question", "answer", "refused", "margin", "threshold", "source", "sources", "evidence",
     }  # fmt: skip
 
 
