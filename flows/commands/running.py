@@ -13,6 +13,8 @@ from flows.commands.options import (
     engine,
     json_option,
     run_argument,
+    runner_of,
+    runner_options,
     steering_options,
 )
 
@@ -20,6 +22,7 @@ from flows.commands.options import (
 @click.command(short_help="Make a dataset from a text, tune a model, measure both.")
 @click.argument("corpus", type=click.Path(path_type=Path))
 @steering_options
+@runner_options
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the run. [default: generated/CORPUS-PRESET]")
 @json_option
 @debug_option
@@ -30,6 +33,9 @@ def run(
     student: str | None,
     settings: tuple[str, ...],
     extra: tuple[str, ...],
+    runner: str,
+    address: str,
+    workers: int | None,
     out: Path | None,
     as_json: bool,
 ) -> None:
@@ -42,19 +48,21 @@ def run(
     A stopped run goes on when the same command is given again.
     """
     from flows.models import check_needs
+    from flows.reaching import check_runner
     from tasks.corpus.readers import iter_corpus
     from tasks.curation.extra import peek
 
-    config = configuration(preset, generator, student, settings, extra)
+    config, where = configuration(preset, generator, student, settings, extra), runner_of(runner, address, workers)
     for _ in iter_corpus(corpus):  # an unusable text or model is told at once, before anything is started
         pass
     peek(config.imports, config.curation)
     check_needs(config)
+    check_runner(where, config)
     folder = out or default_run(corpus, preset)
     with engine():
         from flows.self_instruct import self_instruct
 
-        self_instruct(corpus.resolve(), folder.resolve(), config)
+        self_instruct(corpus.resolve(), folder.resolve(), config, where)
     summarise(folder, as_json=as_json)
 
 
@@ -148,14 +156,16 @@ def plan(
 
 @click.command(short_help="Make the pairs of a run anew.")
 @run_argument
+@runner_options
 @debug_option
-def generate(run: Path) -> None:
+def generate(run: Path, runner: str, address: str, workers: int | None) -> None:
     """Read the corpus of RUN anew and make its pairs; batches that are done already are not repeated.
 
     \b
     Example: closedbook generate generated/heronsmere-works-quick
+             closedbook generate generated/mine --runner dask --workers 2
     """
-    stage("generate", run)
+    stage("generate", run, runner=runner_of(runner, address, workers))
 
 
 @click.command(short_help="Filter pairs, write training examples.")
@@ -182,7 +192,7 @@ def finetune(run: Path) -> None:
     stage("finetune", run)
 
 
-def stage(name: str, run: Path) -> None:
+def stage(name: str, run: Path, **given: object) -> None:
     """Run one stage of a run that was begun before, with that run's own configuration."""
     import importlib
 
@@ -191,5 +201,5 @@ def stage(name: str, run: Path) -> None:
     setup = read_setup(run)
     with engine():
         flow = getattr(importlib.import_module(f"flows.{name}"), name)
-        flow(run.resolve(), setup.config)
+        flow(run.resolve(), setup.config, **given)
     summarise(run)
