@@ -9,6 +9,7 @@ Dask gives that batch up (``distributed.scheduler.allowed-failures``).
 import contextlib
 import logging
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import distributed
@@ -18,7 +19,7 @@ from prefect_dask import DaskTaskRunner
 
 from flows.models import is_server
 from flows.reaching import CONNECTING
-from flows.workers import Cluster, check_workers, examine, shares
+from flows.workers import Cluster, Rows, check_workers, examine, shares
 from tasks.config import Config, RunnerConfig
 from tasks.errors import UnreachableServer
 
@@ -42,7 +43,7 @@ def reach(runner: RunnerConfig, config: Config) -> Iterator[Cluster]:
             pool = DaskTaskRunner(cluster=stack.enter_context(local))
         client = connected(stack.enter_context(pool), runner)
         if runner.address:
-            check_workers(runner, lambda asked: client.run(examine, asked, on_error="return"))
+            check_workers(runner, partial(ask_all, client))
 
         def slots() -> int:
             per_worker = client.nthreads().values()
@@ -89,6 +90,17 @@ def connected(pool: DaskTaskRunner, runner: RunnerConfig) -> distributed.Client:
             "--nthreads 1`"
         ) from error
     return client
+
+
+def ask_all(client: distributed.Client, asked: dict[str, Any]) -> Rows:
+    """Have each worker say what it has, and the scheduler, which unpacks batches too but makes none."""
+    said = client.run(examine, asked, on_error="return")
+    rows = {f"worker {address}": row for address, row in said.items()}
+    try:
+        rows["the scheduler"] = client.run_on_scheduler(examine, asked) | {"reports": True, "sees": True}
+    except (ImportError, AttributeError, TypeError) as error:  # no closedbook there, or an older one
+        rows["the scheduler"] = error
+    return rows
 
 
 def done(future: distributed.Future, seconds: float) -> bool:

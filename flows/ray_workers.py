@@ -109,15 +109,15 @@ def ask_nodes(nodes: Sequence[Mapping[str, Any]], asked: dict[str, Any]) -> Rows
     """Have a worker on each node say what it has."""
     asker: Callable[..., Any] = ray.remote(num_cpus=0, max_retries=0)(examine).options
     sent = {
-        node["NodeManagerAddress"]: asker(
+        f"worker {node['NodeManagerAddress']}": asker(
             scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
         ).remote(asked)
         for node in nodes
     }
     rows: dict[str, Any] = {}
-    for address, reference in sent.items():
+    for name, reference in sent.items():
         try:
-            rows[address] = ray.get(reference, timeout=EXAMINED)
+            rows[name] = ray.get(reference, timeout=EXAMINED)
         except RayError as error:
-            rows[address] = error
+            rows[name] = error
     return rows

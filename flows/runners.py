@@ -141,7 +141,7 @@ def take(cluster: Cluster, key: str, future: Sent) -> Result:
         result = future.result()
     except cluster.lost as error:
         raise GenerationError(
-            f"{key}: lost with its worker ({one_line(error)}); see the workers' logs, then run the same command again: "
+            f"{key}: lost on the cluster ({one_line(error)}); see its logs, then run the same command again: "
             "what was finished is kept"
         ) from error
     return result, future.state.name == "Cached"

@@ -1,7 +1,7 @@
 """What the workers of a cluster are like, and why one of them could not take part: asked before any batch is sent.
 
     examine(question)                     on each worker:  {"host": "node7", "prefect": "3.8.8", "code": "9c1f…", …}
-    objection({"tcp://10.0.0.7:4101": {"prefect": "3.8.7", …}}, here)
+    objection({"worker tcp://10.0.0.7:4101": {"prefect": "3.8.7", …}}, here)
     -> "worker tcp://10.0.0.7:4101 on node7 has prefect 3.8.7, this machine 3.8.8; install the same versions there …"
 
 A worker has to run the same code, for a batch's name is made of it; to reach Prefect's server, which it reports to; and
@@ -81,7 +81,7 @@ def check_workers(runner: RunnerConfig, ask: Callable[[dict[str, Any]], Rows]) -
 
     Args:
         runner: where they are.
-        ask: has each worker run ``examine``, and returns what they said by their addresses.
+        ask: has each worker run ``examine``, and returns what they said by their names.
 
     Raises:
         GenerationError: when one of them cannot take part.
@@ -132,10 +132,10 @@ def marked() -> Iterator[str]:
 def objection(rows: Rows, here: Mapping[str, Any]) -> str:
     """Why workers cannot take part, in one line about the first that cannot; "" when all can."""
     packages: Sequence[str] = [name for name in here if name not in ("host", "code", "reports", "sees")]
-    for address, row in rows.items():
+    for who, row in rows.items():
         if isinstance(row, BaseException):
-            return f"worker {address} cannot run closedbook ({one_line(row)}); {AGAIN}"
-        name = f"worker {address} on {row['host']}"
+            return f"{who} cannot run closedbook ({one_line(row)}); {AGAIN}"
+        name = f"{who} on {row['host']}"
         for package in packages:
             if row[package] != here[package]:
                 return f"{name} has {package} {row[package]}, this machine has {here[package]}; {AGAIN}"

@@ -165,7 +165,12 @@ def generate(run: Path, runner: str, address: str, workers: int | None) -> None:
     Example: closedbook generate generated/heronsmere-works-quick
              closedbook generate generated/mine --runner dask --workers 2
     """
-    stage("generate", run, runner=runner_of(runner, address, workers))
+    from flows.reaching import check_runner
+    from flows.run_folder import read_setup
+
+    where = runner_of(runner, address, workers)
+    check_runner(where, read_setup(run).config)
+    stage("generate", run, runner=where)
 
 
 @click.command(short_help="Filter pairs, write training examples.")

@@ -181,7 +181,7 @@ def question(server: PrefectServer, mark: str) -> dict[str, object]:
 def test_workers_like_this_machine_are_fit(server: PrefectServer, prefect: Path) -> None:
     with marked() as mark:
         row = examine(question(server, mark))
-    assert objection({"a": row, "b": dict(row)}, row) == ""
+    assert objection({"worker a": row, "worker b": dict(row)}, row) == ""
     assert list(prefect.iterdir()) == []
 
 
@@ -204,7 +204,7 @@ def test_a_worker_that_is_not_fit_is_named_with_the_reason(
     server: PrefectServer, change: Callable[[dict[str, object]], object], said: str
 ) -> None:
     row = examine(question(server, ""))
-    told = objection({"tcp://10.0.0.7:4101": row, "tcp://10.0.0.8:4101": change(row)}, row)  # type: ignore[dict-item]
+    told = objection({"worker tcp://10.0.0.7:4101": row, "worker tcp://10.0.0.8:4101": change(row)}, row)  # type: ignore[dict-item]
     assert told.startswith("worker tcp://10.0.0.8:4101 ") and said in told and "\n" not in told
 
 
