@@ -2,8 +2,8 @@
 
     with reach(RunnerConfig(kind="dask", address="tcp://10.0.0.5:8786"), config) as cluster: …
 
-A worker that dies is started anew by its nanny, and what it was at goes to another; after three deaths with one batch
-Dask gives that batch up (``distributed.scheduler.allowed-failures``).
+A worker that dies is started anew by its nanny, and what it was at goes to another. Dask gives a batch up that so many
+workers died with (``distributed.scheduler.allowed-failures``): by itself after three, here after ``DEATHS``.
 """
 
 import contextlib
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+import dask
 import distributed
 from distributed.client import FutureCancelledError
 from distributed.scheduler import KilledWorker
@@ -25,6 +26,10 @@ from tasks.errors import UnreachableServer
 
 JOINING = 20.0
 """Seconds in which the first worker has to be there."""
+DEATHS = 10
+"""Workers that may die with one batch before it is given up; those count that had it only in their queue."""
+RESTART = "10 minutes"
+"""How long a killed worker may take to be back. Dask has 15 s, in which a busy machine imports half of it."""
 
 
 @contextlib.contextmanager
@@ -39,6 +44,7 @@ def reach(runner: RunnerConfig, config: Config) -> Iterator[Cluster]:
         if runner.address:
             pool = DaskTaskRunner(address=runner.address, client_kwargs={"timeout": CONNECTING})
         else:
+            stack.enter_context(dask.config.set({"distributed.deploy.lost-worker-timeout": RESTART}))
             local = distributed.SpecCluster(**layout(shares(runner, config)))
             pool = DaskTaskRunner(cluster=stack.enter_context(local))
         client = connected(stack.enter_context(pool), runner)
@@ -61,7 +67,7 @@ def layout(environments: list[dict[str, str]]) -> dict[str, Any]:
     local = {"host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"}
     alike = local | {"nthreads": 1, "memory_limit": 0, "silence_logs": logging.CRITICAL}
     return {
-        "scheduler": {"cls": distributed.Scheduler, "options": local | {"port": 0}},
+        "scheduler": {"cls": distributed.Scheduler, "options": local | {"port": 0, "allowed_failures": DEATHS}},
         "workers": {
             i: {"cls": distributed.Nanny, "options": alike | {"env": environment}}
             for i, environment in enumerate(environments)

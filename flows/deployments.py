@@ -33,7 +33,7 @@ from flows.generate import generate
 from flows.limits import prepare_server
 from flows.probe import probe
 from flows.self_instruct import self_instruct
-from tasks.config import Config
+from tasks.config import Config, RunnerConfig
 from tasks.errors import UsageError
 
 TAG = "closedbook"
@@ -51,6 +51,7 @@ class Nightly:
     config: Config
     cron: str = "0 2 * * *"
     timezone: str = "UTC"
+    runner: RunnerConfig = RunnerConfig()
 
     def deployment(self, **options: Any) -> RunnerDeployment:
         """The deployment ``self-instruct/nightly``.
@@ -71,6 +72,7 @@ class Nightly:
                 "corpus": str(self.corpus.resolve()),
                 "run": str(self.run.resolve()),
                 "config": self.config.model_dump(mode="json"),
+                "runner": self.runner.model_dump(mode="json"),
             },
             schedule=schedule,
             concurrency_limit=ALONE,

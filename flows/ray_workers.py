@@ -52,7 +52,8 @@ def reach(runner: RunnerConfig, config: Config) -> Iterator[Cluster]:
             stack.enter_context(pool)
         except (ConnectionError, RuntimeError, ValueError, RayError) as error:
             raise UnreachableServer(
-                f"--address {runner.address}: no Ray cluster is to be had there ({one_line(error)})"
+                f"--address {runner.address}: no Ray cluster is to be had there ({one_line(error)}); is it of the same "
+                "version, and does it ask for a token (RAY_AUTH_MODE=token)?"
             ) from error
         nodes = [node for node in ray.nodes() if node["Alive"]]
         workers = len(environments) or runner.workers

@@ -38,8 +38,10 @@ logger = logging.getLogger(__name__)
 
 AHEAD = 3
 """Batches that are sent out for each that is under way: enough that no worker waits while an early one is finished."""
-PATIENCE = 30.0
-"""Seconds after which it is looked whether there are any workers left."""
+LOOK = 10.0
+"""Seconds between two looks whether there are any workers left."""
+DESERTED = 120.0
+"""Seconds without any worker after which a run ends; one that was killed is back before, on a busy machine too."""
 
 Job: TypeAlias = tuple[str, list[Request], Config]
 Result: TypeAlias = tuple[dict[str, Any], bool]
@@ -113,7 +115,7 @@ def spread(cluster: Cluster, jobs: Iterable[Job]) -> Generator[Result]:
     given: set[str] = set()
     try:
         while True:
-            for key, batch, config in islice(waiting, max(0, AHEAD * cluster.slots() - len(sent))):
+            for key, batch, config in islice(waiting, max(0, AHEAD * max(1, cluster.slots()) - len(sent))):
                 same = [future for name, future in sent if name == key]
                 parameters = {"key": key, "batch": batch, "config": config}
                 sent.append((key, same[0] if same else cluster.submit(complete_one, parameters)))
@@ -131,12 +133,14 @@ def spread(cluster: Cluster, jobs: Iterable[Job]) -> Generator[Result]:
 
 def take(cluster: Cluster, key: str, future: Sent) -> Result:
     """Wait for one batch; what went wrong in it is raised as it would be in this process."""
-    started = time.monotonic()
+    started = seen = time.monotonic()
     try:
-        while not cluster.done(future.wrapped_future, PATIENCE):
-            if not cluster.slots():
+        while not cluster.done(future.wrapped_future, LOOK):
+            now = time.monotonic()
+            seen = now if cluster.slots() else seen
+            if now - seen > DESERTED:
                 raise GenerationError("no worker is left; start some, and run the same command again")
-            if time.monotonic() - started > LONGEST_BATCH:
+            if now - started > LONGEST_BATCH:
                 raise GenerationError(f"{key}: no result after {LONGEST_BATCH:,.0f} s; see what the workers are at")
         result = future.result()
     except cluster.lost as error:

@@ -2,10 +2,14 @@
 
 import importlib.util
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
+from prefect.futures import PrefectConcurrentFuture
 from prefect.settings import PREFECT_RESULTS_LOCAL_STORAGE_PATH, temporary_settings
 
 from flows.batches import batch_key, made
@@ -14,8 +18,8 @@ from flows.generate import generate
 from flows.models import close_generators
 from flows.reaching import check_runner
 from flows.run_folder import begin
-from flows.runners import Job, workers
-from flows.workers import examine, marked, objection, shares
+from flows.runners import Job, spread, workers
+from flows.workers import Cluster, examine, marked, objection, shares
 from tasks.config import Config, RunnerConfig
 from tasks.errors import GenerationError, UnreachableServer, UsageError
 from tests.flows.conftest import TEXT, PrefectServer
@@ -133,6 +137,16 @@ def test_a_batch_that_comes_twice_is_sent_once(prefect: Path) -> None:
         job: Job = (batch_key([], config), [], config)
         with workers(RunnerConfig(workers=3), config) as place:
             assert [kept for _, kept in place.results([job] * 5)] == [False, True, True, True, True]
+
+
+def test_a_run_that_every_worker_has_left_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flows.runners.DESERTED", 0.0)
+    never = PrefectConcurrentFuture[Any](uuid4(), Future())
+    cancelled: list[object] = []
+    deserted = Cluster(lambda *sent: never, lambda: 0, lambda future, seconds: False, cancelled.append)
+    with pytest.raises(GenerationError, match="no worker is left; start some, and run the same command again"):
+        next(spread(deserted, [("batch-1", [], Config())]))
+    assert cancelled == [never.wrapped_future] * len(cancelled) and cancelled
 
 
 def test_a_worker_refuses_a_batch_that_it_knows_under_another_name() -> None:
