@@ -140,7 +140,7 @@ def main(folder: Path, kills: int, generator: str, text: Path | None) -> None:
     """Measure with a scripted server, or with a model."""
     folder.mkdir(parents=True, exist_ok=True)
     if generator != "scripted" and text is not None:
-        wanted = {"generator": generator, "budget_minutes": 600.0, "batch_size": 16}
+        wanted = {"generator": generator, "budget_minutes": 600.0, "batch_size": 4}
         table(text.resolve(), folder, Config.model_validate({"generation": wanted}), kills, None)
         return
     (folder / "tolvash.txt").write_text(TEXT)

@@ -11,6 +11,7 @@ three times. It sets OMP_NUM_THREADS to the cores that a batch has.
 
 import contextlib
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -45,6 +46,8 @@ def reach(runner: RunnerConfig, config: Config) -> Iterator[Cluster]:
     """
     served = is_server(config.generation.generator)
     with contextlib.ExitStack() as stack:
+        # Ray prints what befell a worker, whatever log_to_driver says; standard output is for results.
+        stack.enter_context(contextlib.redirect_stdout(sys.stderr))
         environments = [] if runner.address else shares(runner, config)
         given = {"address": runner.address} if runner.address else layout(environments)
         pool = RayTaskRunner(init_kwargs={"log_to_driver": False, "logging_level": "ERROR"} | given)
