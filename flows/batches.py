@@ -87,6 +87,7 @@ def made(key: str, batch: list[Request], config: Config) -> dict[str, Any]:
     sampling = Sampling(wanted.temperature, wanted.top_p, wanted.max_tokens, config.seed)
     with contextlib.nullcontext() if is_server(wanted.generator) else ONE_AT_A_TIME:
         generator = opened(wanted.generator, wanted.remote_code)
+        generator.forget()  # a batch is the same after whatever batches its process made before
         started, before = time.monotonic(), generator.tokens_generated
         completions = complete_batch(generator, batch, sampling)
         pairs, rejections = pairs_from(generator, completions, batch, wanted)

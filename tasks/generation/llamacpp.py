@@ -70,3 +70,6 @@ class LlamaCppGenerator:
             GenerationError: always.
         """
         return self._endpoint.score(prefixes, continuations)
+
+    def forget(self) -> None:
+        """Nothing to let go of here; llama.cpp keeps its prompts by itself."""

@@ -56,6 +56,9 @@ class Repeater:
     def score(self, prefixes: Sequence[str], continuations: Sequence[str]) -> list[float]:
         return [-(drawn(prefix + end) % 100) / 25 for prefix, end in zip(prefixes, continuations, strict=True)]
 
+    def forget(self) -> None:
+        """Nothing to let go of."""
+
 
 def reworded(prompt: str) -> str:
     asked = prompt.rpartition("Question: ")[2].partition("\n")[0]
