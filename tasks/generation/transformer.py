@@ -162,7 +162,7 @@ class TransformersGenerator:
             )
 
     def forget(self) -> None:
-        """Let go of the kept heads: one computed for other prompts is rounded in another way, and a draw may turn on it."""
+        """Let go of the kept heads: one of other prompts is rounded in another way, and a draw may turn on it."""
         self._heads.clear()
 
     @torch.inference_mode()
