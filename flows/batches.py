@@ -12,8 +12,11 @@ since a person at a terminal wants to know at once. Nothing else is: a wrong set
 is no matter of retries either: the engine halves its batch and goes on.
 """
 
+import contextlib
 import importlib
 import inspect
+import platform
+import threading
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -26,9 +29,9 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TaskRunContext
 from prefect.runtime import deployment
 
-from flows.models import identity, opened
+from flows.models import identity, is_server, opened
 from tasks.config import Config
-from tasks.errors import UnreachableServer
+from tasks.errors import GenerationError, UnreachableServer
 from tasks.generation.drafting import Request, complete_batch, pairs_from
 from tasks.generation.generators import Sampling
 from tasks.records import derive_id
@@ -36,10 +39,12 @@ from tasks.records import derive_id
 PAUSES = [10.0, 30.0, 90.0, 270.0, 810.0]
 """Seconds before each new attempt: 20 minutes in all, in which a server can be started anew."""
 LONGEST_BATCH = 3600.0
-"""Seconds after which a batch is given up: a hundred times what one takes on 2 cores."""
+"""Seconds after which a batch is given up: a hundred times what one takes on 2 cores (``flows/runners.py``)."""
 DECIDES_BATCHES = ("generator", "rounds", "budget_minutes", "budget_tokens", "batch_size", "samples_per_fact", "floor",
                    "forms_per_fact", "kinds")  # fmt: skip
 """Settings that decide what is asked, or by whom; the requests and the model's identity stand in the key themselves."""
+ONE_AT_A_TIME = threading.Lock()
+"""Held round a model in this process: a worker of somebody's cluster may have several threads."""
 MAKERS = ("drafting", "generators", "guards", "parsing", "prompts", "ranking", "wordlists")
 
 
@@ -67,6 +72,34 @@ def may_pass(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bool
     return isinstance(problem, UnreachableServer) and deployment.id is not None
 
 
+def made(key: str, batch: list[Request], config: Config) -> dict[str, Any]:
+    """Generate and check one batch; return its records, tokens and seconds as JSON values.
+
+    Raises:
+        GenerationError: when this machine knows the batch under another name, so that its result would not be that one.
+    """
+    if batch_key(batch, config) != key:
+        raise GenerationError(
+            f"{platform.node()}: {key} is another batch here: its closedbook, or what it has as generator "
+            f"{config.generation.generator}, is not that of the machine that sent it; install the same there"
+        )
+    wanted = config.generation
+    sampling = Sampling(wanted.temperature, wanted.top_p, wanted.max_tokens, config.seed)
+    with contextlib.nullcontext() if is_server(wanted.generator) else ONE_AT_A_TIME:
+        generator = opened(wanted.generator, wanted.remote_code)
+        generator.forget()  # a batch is the same after whatever batches its process made before
+        started, before = time.monotonic(), generator.tokens_generated
+        completions = complete_batch(generator, batch, sampling)
+        pairs, rejections = pairs_from(generator, completions, batch, wanted)
+        return {
+            "completions": [asdict(completion) for completion in completions],
+            "pairs": [asdict(pair) for pair in pairs],
+            "rejections": [asdict(rejection) for rejection in rejections],
+            "tokens": generator.tokens_generated - before,
+            "seconds": time.monotonic() - started,
+        }
+
+
 @task(
     task_run_name="generate {key}",
     cache_policy=CacheKeyFnPolicy(cache_key_fn=_by_key),
@@ -75,20 +108,7 @@ def may_pass(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bool
     retries=len(PAUSES),
     retry_delay_seconds=PAUSES,
     retry_condition_fn=may_pass,
-    timeout_seconds=LONGEST_BATCH,
 )
 def complete_one(key: str, batch: list[Request], config: Config) -> dict[str, Any]:
-    """Generate and check one batch; return its records, tokens and seconds as JSON values."""
-    wanted = config.generation
-    generator = opened(wanted.generator, wanted.remote_code)
-    sampling = Sampling(wanted.temperature, wanted.top_p, wanted.max_tokens, config.seed)
-    started, before = time.monotonic(), generator.tokens_generated
-    completions = complete_batch(generator, batch, sampling)
-    pairs, rejections = pairs_from(generator, completions, batch, wanted)
-    return {
-        "completions": [asdict(completion) for completion in completions],
-        "pairs": [asdict(pair) for pair in pairs],
-        "rejections": [asdict(rejection) for rejection in rejections],
-        "tokens": generator.tokens_generated - before,
-        "seconds": time.monotonic() - started,
-    }
+    """Generate one batch, or find it kept. A cluster gets this function by value: all it does stands in ``made``."""
+    return made(key, batch, config)

@@ -34,7 +34,7 @@ from flows.limits import prepare_server
 from flows.probe import probe
 from flows.self_instruct import self_instruct
 from tasks.addresses import address
-from tasks.config import Config
+from tasks.config import Config, RunnerConfig
 from tasks.errors import UsageError
 
 TAG = "closedbook"
@@ -52,6 +52,7 @@ class Nightly:
     config: Config
     cron: str = "0 2 * * *"
     timezone: str = "UTC"
+    runner: RunnerConfig = RunnerConfig()
 
     def deployment(self, **options: Any) -> RunnerDeployment:
         """The deployment ``self-instruct/nightly``.
@@ -72,6 +73,7 @@ class Nightly:
                 "corpus": address(self.corpus),
                 "run": address(self.run),
                 "config": self.config.model_dump(mode="json"),
+                "runner": self.runner.model_dump(mode="json"),
             },
             schedule=schedule,
             concurrency_limit=ALONE,

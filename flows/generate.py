@@ -7,9 +7,11 @@ twice, in this run or a later one. Passages end where the text says so, so that 
 generated anew and no other, a new file its own, and a removed one takes its pairs along.
 """
 
+import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,13 +19,15 @@ from typing import Any
 from prefect import flow, task
 
 from flows.artifacts import progress
-from flows.batches import batch_key, complete_one
+from flows.batches import batch_key
 from flows.elsewhere import anywhere, keep_batch
 from flows.limits import device
-from flows.models import close_generators, short
+from flows.models import close_generators, resolve, short
+from flows.reaching import check_runner
 from flows.run_folder import account, measured, read_setup
+from flows.runners import Job, Place, workers
 from flows.terminal import Bar, bar
-from tasks.config import Config
+from tasks.config import Config, RunnerConfig
 from tasks.corpus.chunking import chunk_document
 from tasks.corpus.cleaning import boilerplate
 from tasks.corpus.readers import read_corpus
@@ -44,18 +48,20 @@ PARSING = 0.65
 
 @flow(name="generate", flow_run_name="generate {run.name}")
 @anywhere
-def generate(run: Path, config: Config | None = None) -> Path:
+def generate(run: Path, config: Config | None = None, runner: RunnerConfig = RunnerConfig()) -> Path:
     """Read a run's corpus and make its candidate pairs; only what is new or changed is generated.
 
     Args:
         run: a run that was begun, e.g. /data/runs/heron or s3://bucket/heron.
         config: what steers it; left out, what the run was begun with.
+        runner: where batches are generated; the default is this process.
     """
     config = config or read_setup(run).config
+    check_runner(runner, config)
     with measured(run, "read"):
         read(run, config)
     with measured(run, "generate"):
-        draft(run, config)
+        draft(run, config, runner)
     return run
 
 
@@ -114,20 +120,11 @@ def _passed_over(document: Document, start: int, end: int, kind: str) -> Rejecti
     return Rejection("sentences", kind, f"{document.id}:{start}", document.text[start:end][:200])
 
 
-def draft(run: Path, config: Config) -> None:
-    """Let the model draft questions for facts that have too few, round by round, and add them to the candidates."""
-    wanted = config.generation
-    facts = read_records(run / "facts.jsonl", Fact)
-    chunks = read_records(run / "chunks.jsonl", Chunk)
-    pairs = read_records(run / "candidates.jsonl", Pair)
-    drafts, passage = Drafts(), passages(facts)
-    with device(wanted.generator):
-        for number in range(0 if wanted.generator == "none" else wanted.rounds):
-            requests = requests_for(facts, pairs + drafts.pairs, chunks, wanted, round=number)
-            complete(cut_batches(requests, passage, wanted.batch_size), config, drafts)
-            if drafts.beyond(config):
-                break
-        close_generators()
+def draft(run: Path, config: Config, runner: RunnerConfig) -> None:
+    """Let the model draft questions for facts that have too few, and add them to the candidates."""
+    pairs, drafts = read_records(run / "candidates.jsonl", Pair), Drafts()
+    if config.generation.generator != "none":
+        ask(run, pairs, config, runner, drafts)
     tally = Tally("draft", len(drafts.pairs) + len(drafts.rejections), len(drafts.pairs))
     for rejection in drafts.rejections:
         tally.reject(rejection.reason)
@@ -138,6 +135,23 @@ def draft(run: Path, config: Config) -> None:
         f"drafted {tally.kept:,} pairs in {len(drafts.completions):,} completions: {drafts.anew:,} of "
         f"{drafts.batches:,} batches generated, the others were kept"
     )
+
+
+def ask(run: Path, pairs: list[Pair], config: Config, runner: RunnerConfig, drafts: "Drafts") -> None:
+    """Ask the model round by round; each after the first is about the facts that are still below the floor."""
+    # What "auto" stands for is settled by this machine, not by each worker.
+    settled = config.generation.model_copy(update={"generator": resolve(config.generation.generator)})
+    config = config.model_copy(update={"generation": settled})
+    facts, chunks = read_records(run / "facts.jsonl", Fact), read_records(run / "chunks.jsonl", Chunk)
+    passage = passages(facts)
+    # Workers elsewhere are shared out by their own cluster; what computes here waits for this machine's device.
+    with device("none" if runner.address else settled.generator), workers(runner, config) as place:
+        for number in range(settled.rounds):
+            requests = requests_for(facts, pairs + drafts.pairs, chunks, settled, round=number)
+            complete(cut_batches(requests, passage, settled.batch_size), config, drafts, place)
+            if drafts.beyond(config):
+                break
+        close_generators()
 
 
 @dataclass(slots=True)
@@ -176,28 +190,44 @@ class Drafts:
         return self.seconds >= 60 * wanted.budget_minutes or self.tokens >= wanted.budget_tokens
 
 
-def complete(batches: Sequence[Sequence[Request]], config: Config, drafts: Drafts) -> None:
-    """Generate batch by batch, until done or over budget; show how far it is."""
-    asked = sum(map(len, batches))
-    with progress("generating", "requests", asked, work=drafting(config)) as shown:
-        shown.pace.most = 60 * config.generation.budget_minutes - drafts.seconds
+def complete(batches: Sequence[Sequence[Request]], config: Config, drafts: Drafts, place: Place) -> None:
+    """Generate batch by batch, until done or over budget; show how far it is.
+
+    The budget is counted in the order of the batches, wherever they were made, so that it ends after the same one.
+    """
+    asked, budget = sum(map(len, batches)), 60 * config.generation.budget_minutes
+    keys: deque[str] = deque()
+    with (
+        progress("generating", "requests", asked, work=f"{drafting(config)} {place.name}".rstrip()) as shown,
+        contextlib.closing(place.results(_jobs(batches, config, keys))) as results,
+    ):
         for number, batch in enumerate(batches, 1):
+            slots = place.slots()
+            shown.pace.most = (budget - drafts.seconds) / max(1, slots)
             if drafts.beyond(config):
                 left = sum(map(len, batches[number - 1 :]))
                 logger.warning(f"generation ends at its budget, with {left:,} of {asked:,} requests left")
                 break
-            bare = [unplaced(request) for request in batch]
-            key = batch_key(bare, config)
-            started, before = time.monotonic(), drafts.seconds
-            state = complete_one(key, bare, config, return_state=True)
-            kept = state.name == "Cached"
-            drafts.add(state.result(), batch, anew=not kept)
-            keep_batch(key)
-            idle = time.monotonic() - started - (drafts.seconds - before)  # loading the model
-            shown.pace.started += 0.0 if kept else max(0.0, idle)
-            note = f"{len(drafts.pairs):,} pairs  {drafts.tokens / max(drafts.seconds, 0.01):,.0f} tokens/s"
-            shown.pace.most = 60 * config.generation.budget_minutes - drafts.seconds
-            shown.to(sum(map(len, batches[:number])), note=note, resumed=kept)
+            started = time.monotonic()
+            result, kept = next(results)
+            drafts.add(result, batch, anew=not kept)
+            keep_batch(keys.popleft())
+            if not kept and not place.name:  # loading the model tells nothing about its speed
+                shown.pace.started += max(0.0, time.monotonic() - started - result["seconds"])
+            speed = slots * drafts.tokens / max(drafts.seconds, 0.01)
+            shown.to(
+                sum(map(len, batches[:number])),
+                note=f"{len(drafts.pairs):,} pairs  {speed:,.0f} tokens/s",
+                resumed=kept,
+            )
+
+
+def _jobs(batches: Iterable[Sequence[Request]], config: Config, keys: deque[str]) -> Iterator[Job]:
+    """What ``complete_one`` takes for each batch; the keys are noted in this order, which is that of the results."""
+    for batch in batches:
+        bare = [unplaced(request) for request in batch]
+        keys.append(batch_key(bare, config))
+        yield keys[-1], bare, config
 
 
 def drafting(config: Config) -> str:

@@ -24,6 +24,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import get_current_settings
 
 from flows.engine import PRIVATE
+from flows.models import is_server
 
 GPU = "gpu"
 CRASHED = "closedbook: a run without a heartbeat has crashed"
@@ -42,7 +43,7 @@ def device(model: str) -> Iterator[None]:
     Raises:
         ConcurrencySlotAcquisitionError: when the server does not know the limit; ``closedbook serve`` creates it.
     """
-    if model == "none" or model.startswith(("http://", "https://")) or PRIVATE in os.environ:
+    if model == "none" or is_server(model) or PRIVATE in os.environ:
         yield
         return
     # A renewal that fails once must not end hours of training.

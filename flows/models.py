@@ -7,6 +7,7 @@ identity("x.gguf")   the file's hash: what the key of a cached batch has in plac
 
 import gc
 import sys
+import threading
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from flows.terminal import wait
 from tasks.config import Config
 from tasks.embedded import GENERATOR, embedded_student
 from tasks.errors import UsageError
+from tasks.generation.endpoint import EndpointGenerator
 from tasks.generation.generators import Generator, open_generator
 from tasks.generation.loading import INDEX, check_model
 from tasks.records import derive_id
@@ -64,22 +66,36 @@ def named(config: Config) -> str:
     return f"{short(config.tuning.student)} {config.tuning.method}"
 
 
-@cache
+def is_server(name: str) -> bool:
+    """Whether a generator is a server, or several, and no model in this process."""
+    return name.startswith(("http://", "https://"))
+
+
 def opened(name: str, remote_code: str = "") -> Generator:
-    """Open a generator, once a process.
+    """Open a generator: a model once a process, a server once a thread, since what it counts is one thread's.
 
     Raises:
         ModelError: when it cannot be had or loaded.
         GenerationError: when it is a server that does not answer.
     """
     name = resolve(name)
-    with wait("loading", work=f"loading generator {short(name)}"):
-        return open_generator(str(embedded_student()) if name == "embedded" else name, remote_code=remote_code)
+    key = (name, remote_code, threading.get_ident() if is_server(name) else 0)
+    if key not in _open:
+        with wait("loading", work=f"loading generator {short(name)}"):
+            path = str(embedded_student()) if name == "embedded" else name
+            _open[key] = open_generator(path, remote_code=remote_code)
+    return _open[key]
+
+
+_open: dict[tuple[str, str, int], Generator] = {}
 
 
 def close_generators() -> None:
-    """Let go of the open generators and their memory, for the student's sake."""
-    opened.cache_clear()
+    """Let go of the open generators, their connections and their memory, for the student's sake."""
+    for generator in _open.values():
+        if isinstance(generator, EndpointGenerator):
+            generator.client.close()
+    _open.clear()
     gc.collect()
     if "torch" in sys.modules:
         sys.modules["torch"].cuda.empty_cache()
@@ -95,7 +111,7 @@ def check_needs(config: Config) -> None:
     """
     check_tracker(config.tuning.report_to)
     generator, student = resolve(config.generation.generator), config.tuning.student
-    if generator.startswith(("http://", "https://")):
+    if is_server(generator):
         opened(generator, config.generation.remote_code)
     elif generator.endswith(".gguf"):
         if not Path(generator).is_file():

@@ -19,25 +19,28 @@ from flows.generate import generate
 from flows.models import check_needs
 from flows.probe import probe
 from flows.publishing import publish_dataset
+from flows.reaching import check_runner
 from flows.run_folder import begin, held, seal
 from flows.terminal import wait
-from tasks.config import Config
+from tasks.config import Config, RunnerConfig
 
 
 @flow(name="self-instruct", flow_run_name="self-instruct {run.name}")
 @anywhere
-def self_instruct(corpus: Path, run: Path, config: Config = Config()) -> Path:
+def self_instruct(corpus: Path, run: Path, config: Config = Config(), runner: RunnerConfig = RunnerConfig()) -> Path:
     """Make a dataset from a corpus, tune a model on it, measure it before and after, and report.
 
     Args:
         corpus: a text, or a folder of texts, on the machine that runs this or elsewhere (s3://bucket/texts).
         run: what gets everything, e.g. /data/runs/heron or s3://bucket/heron; an earlier run is brought up to date.
         config: what steers it; the default is the quick preset.
+        runner: where batches are generated; the default is this process.
     """
     check_needs(config)
+    check_runner(runner, config)
     with held(run):
         begin(corpus, run, config)
-        generate(run, config)
+        generate(run, config, runner)
         curate(run, config)
         finetune(run, config)
         probe(run, config)

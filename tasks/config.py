@@ -235,6 +235,33 @@ class ProbeConfig(Section):
     gate_hpa: float = Field(0.0, ge=0, le=1, description="the run fails when HPA stays below")
 
 
+class RunnerConfig(Section):
+    """Where batches are generated: no part of ``Config``, since a dataset is the same wherever it was made."""
+
+    kind: Literal["threads", "dask", "ray"] = Field(
+        "threads", description="this process, or the worker processes of a Dask or Ray cluster"
+    )
+    address: str = Field("", description="of a cluster that runs; '' starts workers on this machine")
+    workers: int | None = Field(
+        None,
+        ge=1,
+        le=1024,
+        description="batches under way at once; left out: one here, a worker for each GPU or four cores on this "
+        "machine, all workers of a running Dask cluster, one a GPU or node of a running Ray cluster",
+    )
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> "RunnerConfig":
+        if self.address and self.kind == "threads":
+            raise UsageError(f"--address {self.address}: --runner threads has none; give --runner dask or --runner ray")
+        if self.address and self.kind == "dask" and self.workers:
+            raise UsageError(
+                f"--workers {self.workers}: the Dask cluster at {self.address} has the workers that were started; "
+                "leave it out"
+            )
+        return self
+
+
 class Config(Section):
     """Everything a run depends on, besides its texts."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from click.shell_completion import get_completion_class
 
-from flows.commands.options import alone, configuration, debug_option, json_option
+from flows.commands.options import alone, configuration, debug_option, json_option, runner_of, runner_options
 from flows.commands.running import default_run
 from tasks.errors import UsageError
 
@@ -88,6 +88,7 @@ def gutenberg(number: int, out: Path | None, mirror: str | None, sha256: str | N
 @click.option("--timezone", default="UTC", show_default=True, metavar="ZONE", help="… by the clock of this zone.")
 @click.option("--preset", default="quick", show_default=True, metavar="quick|full", help="Its preset.")
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Change one value of it.")
+@runner_options
 @click.option("--pool", metavar="NAME", help="Register for workers of this pool; serve nothing.")
 @debug_option
 def serve(
@@ -97,6 +98,9 @@ def serve(
     timezone: str,
     preset: str,
     settings: tuple[str, ...],
+    runner: str,
+    address: str,
+    workers: int | None,
     pool: str | None,
 ) -> None:
     """Register the deployments and a nightly run with the server in $PREFECT_API_URL, and serve them.
@@ -106,9 +110,11 @@ def serve(
     """
     from flows.engine import set_environment
 
-    config = configuration(preset, None, None, settings, ())
+    config, where = configuration(preset, None, None, settings, ()), runner_of(runner, address, workers)
     set_environment(serving=True)
     from flows.deployments import Nightly, serve_all
 
-    planned = Nightly(nightly, out or default_run(nightly, preset), config, cron, timezone) if nightly else None
+    planned = None
+    if nightly is not None:
+        planned = Nightly(nightly, out or default_run(nightly, preset), config, cron, timezone, where)
     serve_all(planned, pool=pool)

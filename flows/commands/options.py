@@ -17,7 +17,7 @@ from tasks.addresses import location
 from tasks.errors import UsageError
 
 if TYPE_CHECKING:
-    from tasks.config import Config
+    from tasks.config import Config, RunnerConfig
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -64,6 +64,35 @@ def steering_options(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+def runner_options(command: Command) -> Command:
+    """Add the options that say where batches are generated."""
+    for option in (
+        click.option("--workers", type=int, metavar="N", help="Batches under way at once."),
+        click.option("--address", default="", metavar="A", help="Of a running cluster. [default: start workers here]"),
+        click.option("--runner", default="threads", metavar="R", help="Generate on: threads, dask or ray."),
+    ):
+        command = option(command)
+    return command
+
+
+def runner_of(runner: str, address: str, workers: int | None) -> "RunnerConfig":
+    """Resolve the options of ``runner_options``.
+
+    Raises:
+        UsageError: for a runner that there is not, or options that do not fit each other.
+    """
+    from pydantic import ValidationError
+
+    from tasks.config import RunnerConfig
+
+    try:
+        return RunnerConfig.model_validate({"kind": runner, "address": address, "workers": workers})
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = {"kind": "--runner"}.get(str(first["loc"][0]), f"--{first['loc'][0]}")
+        raise UsageError(f"{option} {first['input']}: {first['msg']}") from error
 
 
 def configuration(

@@ -15,6 +15,8 @@ from flows.commands.options import (
     json_option,
     refuse_elsewhere,
     run_argument,
+    runner_of,
+    runner_options,
     steering_options,
 )
 from tasks.addresses import location
@@ -23,6 +25,7 @@ from tasks.addresses import location
 @click.command(short_help="Make a dataset from a text, tune a model, measure both.")
 @click.argument("corpus", type=click.Path(path_type=Path))
 @steering_options
+@runner_options
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the run. [default: generated/CORPUS-PRESET]")
 @json_option
 @debug_option
@@ -33,6 +36,9 @@ def run(
     student: str | None,
     settings: tuple[str, ...],
     extra: tuple[str, ...],
+    runner: str,
+    address: str,
+    workers: int | None,
     out: Path | None,
     as_json: bool,
 ) -> None:
@@ -46,19 +52,21 @@ def run(
     """
     from flows.fetching import fetch_corpus
     from flows.models import check_needs
+    from flows.reaching import check_runner
     from tasks.corpus.readers import iter_corpus
     from tasks.curation.extra import peek
 
-    config = configuration(preset, generator, student, settings, extra)
+    config, where = configuration(preset, generator, student, settings, extra), runner_of(runner, address, workers)
     folder = absolute(out or default_run(corpus, preset))
     for _ in iter_corpus(fetch_corpus(corpus)):  # an unusable text or model is told at once, before anything is started
         pass
     peek(config.imports, config.curation)
     check_needs(config)
+    check_runner(where, config)
     with engine():
         from flows.self_instruct import self_instruct
 
-        self_instruct(absolute(corpus), folder, config)
+        self_instruct(absolute(corpus), folder, config, where)
     summarise(folder, as_json=as_json)
 
 
@@ -158,14 +166,21 @@ def plan(
 
 @click.command(short_help="Make the pairs of a run anew.")
 @run_argument
+@runner_options
 @debug_option
-def generate(run: Path) -> None:
+def generate(run: Path, runner: str, address: str, workers: int | None) -> None:
     """Read the corpus of RUN anew and make its pairs; batches that are done already are not repeated.
 
     \b
     Example: closedbook generate generated/heronsmere-works-quick
+             closedbook generate generated/mine --runner dask --workers 2
     """
-    stage("generate", run)
+    from flows.reaching import check_runner
+    from flows.run_folder import read_setup
+
+    where = runner_of(runner, address, workers)
+    check_runner(where, read_setup(run).config)
+    stage("generate", run, runner=where)
 
 
 @click.command(short_help="Filter pairs, write training examples.")
@@ -192,7 +207,7 @@ def finetune(run: Path) -> None:
     stage("finetune", run)
 
 
-def stage(name: str, run: Path) -> None:
+def stage(name: str, run: Path, **given: object) -> None:
     """Run one stage of a run that was begun before, with that run's own configuration."""
     import importlib
 
@@ -202,5 +217,5 @@ def stage(name: str, run: Path) -> None:
     setup = read_setup(fetched(run))
     with engine():
         flow = getattr(importlib.import_module(f"flows.{name}"), name)
-        flow(absolute(run), setup.config)
+        flow(absolute(run), setup.config, **given)
     summarise(run)

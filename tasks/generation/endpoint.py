@@ -155,6 +155,9 @@ class EndpointGenerator:
         self._all([lambda at=at, pair=pair: weigh(at, *pair) for at, pair in enumerate(pairs)])
         return results
 
+    def forget(self) -> None:
+        """Nothing to let go of here; what a server keeps is its own affair."""
+
     def _echoes(self) -> bool:
         try:
             choice = self._post(_echo_request(PROBE))

@@ -73,6 +73,10 @@ class Generator(Protocol):
         """Return log P(continuation | prefix), in nats, summed over the continuation's tokens."""
         ...
 
+    def forget(self) -> None:
+        """Let go of what earlier calls left to be used again, so that what follows does not depend on them."""
+        ...
+
 
 def draw_seeds(prompts: Sequence[str], seed: int) -> list[int]:
     """Give each request its own seed, from the run's seed, its prompt and how often that prompt came before.
@@ -129,6 +133,9 @@ class ScriptedGenerator:
         """Pop one scripted likelihood a continuation; 0.0 once they run out."""
         self.scored.extend(zip(prefixes, continuations, strict=True))
         return [self.likelihoods.popleft() if self.likelihoods else 0.0 for _ in continuations]
+
+    def forget(self) -> None:
+        """Nothing to let go of: the script goes on."""
 
 
 def open_generator(name: str, *, batch_size: int | None = None, remote_code: str = "") -> Generator:

@@ -22,6 +22,15 @@ CONTEXT = 2048
 """Tokens of prompt and completion, for each stream."""
 
 
+def threads() -> int:
+    """How many threads compute: $OMP_NUM_THREADS, as torch has it, or one for each core.
+
+    The drafts depend on it: with one and with two threads the same prompts gave other ones (bench/results/runners.md).
+    """
+    given = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    return int(given) if given.isdigit() and int(given) else os.cpu_count() or 1
+
+
 class LlamaCppGenerator:
     """A GGUF model."""
 
@@ -36,7 +45,7 @@ class LlamaCppGenerator:
         params = xllamacpp.CommonParams()
         params.model.path = str(path)
         params.n_parallel, params.n_ctx = streams, streams * context
-        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = os.cpu_count() or 1
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads()
         params.verbosity = -1
         try:
             self._server = xllamacpp.Server(params)
@@ -61,3 +70,6 @@ class LlamaCppGenerator:
             GenerationError: always.
         """
         return self._endpoint.score(prefixes, continuations)
+
+    def forget(self) -> None:
+        """Nothing to let go of here; llama.cpp keeps its prompts by itself."""

@@ -161,6 +161,10 @@ class TransformersGenerator:
                 "set chunks.window or generation.max_tokens lower"
             )
 
+    def forget(self) -> None:
+        """Let go of the kept heads: one of other prompts is rounded in another way, and a draw may turn on it."""
+        self._heads.clear()
+
     @torch.inference_mode()
     def _run(self, requests: Sequence[Item], work: Callable[[list[Item], _Head | None], None], new: int) -> None:
         """Do the work batch by batch; ``new`` is how many tokens it adds to a prompt at most."""

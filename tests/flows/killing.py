@@ -51,18 +51,21 @@ class Repeater:
     def generate(self, prompts: Sequence[str], sampling: Sampling, seeds: Sequence[int] | None = None) -> list[Draft]:
         self.tokens_generated += 8 * len(prompts)
         time.sleep(0.03)
-        return [Draft(_reworded(prompt), "stop", 8) for prompt in prompts]
+        return [Draft(reworded(prompt), "stop", 8) for prompt in prompts]
 
     def score(self, prefixes: Sequence[str], continuations: Sequence[str]) -> list[float]:
-        return [-(_drawn(prefix + end) % 100) / 25 for prefix, end in zip(prefixes, continuations, strict=True)]
+        return [-(drawn(prefix + end) % 100) / 25 for prefix, end in zip(prefixes, continuations, strict=True)]
+
+    def forget(self) -> None:
+        """Nothing to let go of."""
 
 
-def _reworded(prompt: str) -> str:
+def reworded(prompt: str) -> str:
     asked = prompt.rpartition("Question: ")[2].partition("\n")[0]
     return " " + asked.replace("Who ", "Which person ").replace("What ", "Which thing ").rstrip("?")
 
 
-def _drawn(text: str) -> int:
+def drawn(text: str) -> int:
     return int(hashlib.sha256(text.encode()).hexdigest()[:8], 16)
 
 

@@ -49,7 +49,8 @@ def test_a_batch_is_sampled_as_configured_and_comes_back_whole(monkeypatch: pyte
     generator = ScriptedGenerator(deque(["", " Which grain does mill 2 grind?"]))
     monkeypatch.setattr("flows.batches.opened", lambda *names: generator)
     settings = {"seed": 3, "generation.temperature": 0.3, "generation.top_p": 0.7, "generation.max_tokens": 9}
-    result = complete_one.fn("key", [request(1), request(2)], config(**settings))
+    batch, steered = [request(1), request(2)], config(**settings)
+    result = complete_one.fn(batch_key(batch, steered), batch, steered)
     sampled = {(s.temperature, s.top_p, s.max_tokens, s.seed) for _, s in generator.history}
     assert sampled == {(0.3, 0.7, 9, 3)}
     assert len(result["completions"]) == 2 and len(result["pairs"]) + len(result["rejections"]) == 2

@@ -25,7 +25,7 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import PrefectHTTPStatusError
 
 from flows.deployments import Nightly, deployments, serve_all
-from tasks.config import Config
+from tasks.config import Config, RunnerConfig
 from tasks.errors import UsageError
 from tasks.storage import read_manifest
 from tests.flows.conftest import ROOT, PrefectServer
@@ -184,7 +184,9 @@ def test_the_form_of_every_deployment_says_what_each_value_is() -> None:
 
 
 def test_nightly_runs_are_alone_and_keep_to_the_clock_of_their_zone(tmp_path: Path) -> None:
-    nightly = deployments(Nightly(tmp_path, tmp_path / "run", Config(), "30 1 * * 1-5", "Europe/Berlin"))[-1]
+    where = RunnerConfig(kind="dask", address="tcp://10.0.0.5:8786")
+    nightly = deployments(Nightly(tmp_path, tmp_path / "run", Config(), "30 1 * * 1-5", "Europe/Berlin", where))[-1]
+    assert nightly.parameters["runner"] == {"kind": "dask", "address": "tcp://10.0.0.5:8786", "workers": None}
     schedule = nightly.schedules[0].schedule  # type: ignore[index]
     assert (nightly.name, schedule.cron, schedule.timezone) == ("nightly", "30 1 * * 1-5", "Europe/Berlin")  # type: ignore[union-attr]
     assert nightly.concurrency_limit == 1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.models import check_needs, opened
+from flows.models import check_needs, close_generators, opened
 from tasks.config import Config
 from tasks.errors import ClosedbookError, GenerationError, ModelError, UsageError
 from tasks.generation.endpoint import EndpointGenerator
@@ -33,4 +33,4 @@ def test_a_server_that_was_found_is_the_one_that_is_used() -> None:
         assert generator.name == "tiny-7b" and len(script.asked) == looked == 1
         assert isinstance(generator, EndpointGenerator)
         generator.client.close()
-        opened.cache_clear()
+        close_generators()

@@ -7,13 +7,15 @@ import pytest
 from prefect.runtime import deployment
 
 from flows import batches
-from flows.batches import PAUSES, complete_one
+from flows.batches import PAUSES, batch_key, complete_one
+from flows.runners import here
 from tasks.config import Config
 from tasks.errors import GenerationError, ModelError, UnreachableServer
 from tasks.generation.generators import Generator
 from tests.flows.killing import SCRIPTED, Repeater
 
 CONFIG = Config.model_validate({"generation": SCRIPTED})
+KEY = batch_key([], CONFIG)
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ def test_an_unattended_run_waits_for_its_server(
 ) -> None:
     unattended(monkeypatch, "nightly")
     opening += [UnreachableServer("connection refused")] * 3
-    assert complete_one("batch-waits", [], CONFIG)["completions"] == []
+    assert complete_one(KEY, [], CONFIG)["completions"] == []
     assert opening == []
 
 
@@ -64,7 +66,7 @@ def test_a_wrong_setting_and_a_run_that_is_watched_fail_at_once(
     unattended(monkeypatch, deployed)
     opening += [problem, problem]
     with pytest.raises(type(problem)):
-        complete_one(f"batch-{problem}", [], CONFIG)
+        complete_one(KEY, [], CONFIG)
     assert len(opening) == 1
 
 
@@ -74,6 +76,6 @@ def test_a_batch_that_hangs_is_given_up(prefect: Any, monkeypatch: pytest.Monkey
         return Repeater()
 
     monkeypatch.setattr(batches, "opened", hangs)
-    monkeypatch.setattr(complete_one, "timeout_seconds", 0.3)
+    monkeypatch.setattr("flows.runners.LONGEST_BATCH", 0.3)
     with pytest.raises(TimeoutError, match=r"timed out after 0\.3"):
-        complete_one("batch-hangs", [], CONFIG)
+        next(here([(KEY, [], CONFIG)]))

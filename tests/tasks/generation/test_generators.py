@@ -77,6 +77,17 @@ def test_a_head_is_computed_once_for_batches_and_calls() -> None:
     assert generator.heads_computed == 2
 
 
+def test_what_is_written_after_forgetting_is_bit_for_bit_what_a_fresh_engine_writes() -> None:
+    model = tiny_family("llama", len(TOKENIZER))
+    fresh, used = engine(model), engine(model)
+    used.generate([f"{prompt} and so" for prompt in prompts(6)], GREEDY)
+    used.forget()
+    assert [draft.logprob for draft in used.generate(prompts(6), GREEDY)] == [
+        draft.logprob for draft in fresh.generate(prompts(6), GREEDY)
+    ]
+    assert used.heads_computed == 2
+
+
 def test_a_sample_does_not_depend_on_its_neighbours() -> None:
     asked, sampling = prompts(9), Sampling(temperature=0.9, top_p=0.9, max_tokens=10, seed=3)
     together = engine(batch_size=9).generate(asked, sampling)

@@ -8,7 +8,7 @@ import pytest
 from tasks.errors import GenerationError, ModelError
 from tasks.generation.endpoint import EndpointGenerator
 from tasks.generation.generators import Sampling, open_generator
-from tasks.generation.llamacpp import LlamaCppGenerator
+from tasks.generation.llamacpp import LlamaCppGenerator, threads
 from tasks.generation.prompts import TEMPLATES, parse
 from tasks.generation.transformer import TransformersGenerator
 from tests.tiny import tiny_llama, tiny_tokenizer, write_gguf
@@ -84,3 +84,12 @@ def test_a_file_that_is_no_model_is_told_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"llama\.cpp cannot load it") as caught:
         open_generator(str(tmp_path / "bad.gguf"))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("given", "used"), [("3", 3), ("4,2", 4), ("", 8), ("0", 8), ("all", 8)])
+def test_its_threads_are_those_that_omp_has_or_one_for_each_core(
+    monkeypatch: pytest.MonkeyPatch, given: str, used: int
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setenv("OMP_NUM_THREADS", given)
+    assert threads() == used
