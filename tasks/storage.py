@@ -114,21 +114,25 @@ def iter_dicts(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def read_records(path: Path, record_type: type[Record]) -> list[Record]:
-    """Read JSON Lines back into records; lists become tuples, unknown fields are refused.
+    """Read JSON Lines back into records, all of them; as ``iter_records``."""
+    return list(iter_records(path, record_type))
+
+
+def iter_records(path: Path, record_type: type[Record]) -> Iterator[Record]:
+    """Read JSON Lines back into records, one held at a time; lists become tuples, unknown fields are refused.
 
     Raises:
         StorageError: when the file is missing or a line does not fit the record.
     """
     known = {f.name for f in fields(record_type)}  # type: ignore[arg-type]
-    records = []
     for number, row in enumerate(iter_dicts(path), 1):
         if unknown := set(row) - known:
             raise StorageError(f"{path}: line {number} has unknown field {sorted(unknown)[0]!r}; was it edited?")
         try:
-            records.append(record_type(**{name: _tuples(value) for name, value in row.items()}))
+            record = record_type(**{name: _tuples(value) for name, value in row.items()})
         except TypeError as error:
             raise StorageError(f"{path}: line {number} is not a {record_type.__name__}: {error}") from error
-    return records
+        yield record
 
 
 def _tuples(value: Any) -> Any:
