@@ -10,9 +10,10 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import jsonlines
 from safetensors import SafetensorError
@@ -133,6 +134,24 @@ def iter_records(path: Path, record_type: type[Record]) -> Iterator[Record]:
         except TypeError as error:
             raise StorageError(f"{path}: line {number} is not a {record_type.__name__}: {error}") from error
         yield record
+
+
+@dataclass(frozen=True)
+class RecordFile(Generic[Record]):
+    """The records of a JSON Lines file, read anew whenever they are gone through: one is held at a time."""
+
+    path: Path
+    record_type: type[Record]
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter_records(self.path, self.record_type)
+
+    def __len__(self) -> int:
+        return self._count
+
+    @cached_property
+    def _count(self) -> int:
+        return sum(1 for _ in iter_dicts(self.path))
 
 
 def _tuples(value: Any) -> Any:
