@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from datasets import Dataset
 from datasets.arrow_writer import ArrowWriter
 
 from tasks.errors import StorageError, UnusableResult
@@ -46,7 +47,7 @@ def test_a_dataset_in_shards_is_the_dataset_in_memory(
 
 
 def shard_of(path: Path) -> Any:
-    return encoding.Dataset.from_file(str(path))
+    return Dataset.from_file(str(path))
 
 
 def test_examples_are_read_when_they_are_asked_for(tmp_path: Path) -> None:
