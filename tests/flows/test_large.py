@@ -7,10 +7,11 @@ import pytest
 from flows import curate
 from flows.generate import read
 from flows.run_folder import begin
+from flows.terminal import Bar
 from tasks.config import Config
 from tasks.curation.decisions import Decision, journal
 from tasks.errors import StorageError, UsageError
-from tasks.records import Pair
+from tasks.records import Document, Pair
 from tasks.storage import read_records, write_records
 
 TEXT = """The Tolvash Works was founded by Isolde Marrick in 1871. The tower bell weighs 130 kilograms.
@@ -76,3 +77,31 @@ def test_a_damaged_line_is_named_and_what_was_there_stays(run: Path, monkeypatch
         curate.select.fn(run, CONFIG)
     assert (run / "pairs.jsonl").read_bytes() == before["pairs.jsonl"]
     assert not (run / ".spill").exists() and not (run / ".unfit.jsonl").exists()
+
+
+def test_hundreds_of_files_are_told_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "cards").mkdir()
+    for number in range(120):
+        (tmp_path / "cards" / f"card-{number:03d}.txt").write_text(f"The bell of shed {number} weighs {number} pounds.")
+    moves: list[tuple[float, float | None, str]] = []
+
+    def to(shown: Bar, done: float, total: float | None = None, note: str = "", *, resumed: bool = False) -> None:
+        moves.append((done, total, note))
+        moved(shown, done, total, note, resumed=resumed)
+
+    moved = Bar.to
+    monkeypatch.setattr(Bar, "to", to)
+    begin(tmp_path / "cards", tmp_path / "run", CONFIG)
+    read.fn(tmp_path / "run", CONFIG)
+    notes = list(dict.fromkeys(note for *_, note in moves))
+    assert notes == [f"file {number} of 120" for number in range(1, 121)]
+    done = [done for done, *_ in moves]
+    assert done == sorted(done)
+    characters = sum(len(document.text) for document in read_records(tmp_path / "run" / "documents.jsonl", Document))
+    totals = [total for _, total, _ in moves if total is not None]
+    assert totals[-1] == done[-1] == characters
+    assert all(abs(total - characters) < 0.05 * characters for total in totals)
+    told = [record.message for record in caplog.records if record.message.startswith("reading file")]
+    assert told[0] == "reading file 1 of 120" and told[-1] == "reading file 200 of 120"
