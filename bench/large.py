@@ -26,22 +26,27 @@ from pathlib import Path
 from typing import Any
 
 import jsonlines
+from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from bench.synthetic_pairs import labelled_pairs
+from flows.finetune import taught
 from tasks.config import CurationConfig
 from tasks.curation.dedup import drop_duplicates
 from tasks.curation.large import find_duplicates, judged, load
 from tasks.memory import peak_mb, reset_peak
-from tasks.records import Pair, Rejection, to_json
+from tasks.records import Example, Pair, Rejection, to_json
 from tasks.spill import spilled
-from tasks.storage import file_hash, iter_dicts, iter_records, write_records
+from tasks.storage import RecordFile, file_hash, iter_dicts, iter_records, write_records
+from tasks.tuning.encoding import build_dataset
+from tasks.tuning.noise import each_noisy, noisy_passes
+from tasks.tuning.rendering import Renderer, choose_template
+from tasks.tuning.students import load_tokenizer
 
 RESULTS = Path(__file__).parent / "results"
 SIZES = (100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
 BOOK, BOOKS = 100_000, 5
 """Pairs of a source, and sources of a shard."""
 MEMORY_MB = 2048
-MOST_IN_MEMORY = 3_000_000
 Figures = dict[str, Any]
 
 
@@ -92,6 +97,39 @@ def written(stream: Iterable[Pair | Rejection], folder: Path) -> Figures:
     return {"kept": counts[0], "dropped": counts[1], "hashes": [file_hash(path) for path in paths]}
 
 
+def to_train_on(paths: list[Path], count: int, folder: Path) -> tuple[RecordFile[Example], list[str]]:
+    """A run's training examples and statements, as its stages write and read them."""
+    run = folder / f"run-{count}"
+    if not (run / "train.jsonl").is_file():
+        write_records(run / "pairs.jsonl", read_shards(paths, count))
+        write_records(run / "train.jsonl", map(_example, read_shards(paths, count)))
+    return taught(run)
+
+
+def _example(pair: Pair) -> Example:
+    return Example(pair.id, pair.id, "Closed book.", pair.question, f"{pair.statement} {pair.answer}", "", "train")
+
+
+def mapped(paths: list[Path], count: int, folder: Path) -> Figures:
+    """What is held while a training is prepared: examples in a stream, encoded ones in files."""
+    examples, statements = to_train_on(paths, count, folder)
+    return prepared(each_noisy(examples, 0.25, 1, seed=1), statements, folder / "spill")
+
+
+def held(paths: list[Path], count: int, folder: Path) -> Figures:
+    """The same as it was before: examples in a list, encoded ones in memory."""
+    examples, statements = to_train_on(paths, count, folder)
+    return prepared(noisy_passes(list(examples), 0.25, 1, seed=1), statements, None)
+
+
+def prepared(rows: Iterable[Example], statements: list[str], folder: Path | None) -> Figures:
+    tokenizer = load_tokenizer("embedded")
+    renderer = Renderer(tokenizer, choose_template(tokenizer, "auto", "embedded"))
+    dataset, _ = build_dataset(rows, renderer, tokenizer, longest=256, texts=statements, folder=folder)
+    lengths = LengthGroupedSampler(8, dataset).lengths  # what the trainer looks at before its first step
+    return {"rows": len(dataset), "tokens": sum(lengths)}
+
+
 def watched(work: Callable[[], Figures], spill: Path) -> Figures:
     """Run some work; add its seconds, its most memory (all, and without mapped files) and its most disk."""
     most = {"anonymous": 0.0, "disk": 0.0}
@@ -129,7 +167,9 @@ def bytes_in(folder: Path) -> int:
     return total
 
 
-WAYS = {"disk": on_disk, "memory": in_memory}
+WAYS = {"disk": on_disk, "memory": in_memory, "mapped": mapped, "held": held}
+MOST = {"memory": 3_000_000, "mapped": 1_000_000, "held": 300_000}
+"""The largest size of each way: in memory 24 GiB end somewhere, and time does for the others."""
 
 
 def measure(way: str, count: int, folder: Path) -> Figures:
@@ -157,7 +197,7 @@ def main() -> None:
     known = {(row["way"], row["pairs"]) for row in iter_dicts(kept)} if kept.is_file() else set()
     for count in options.sizes:
         for way in WAYS:
-            if (way, count) not in known and (way == "disk" or count <= MOST_IN_MEMORY):
+            if (way, count) not in known and count <= MOST.get(way, count):
                 arguments = ["--only", way, "--sizes", str(count), "--folder", str(options.folder)]
                 subprocess.run([sys.executable, "-m", "bench.large", *arguments], check=True)
 

@@ -104,4 +104,4 @@ def test_hundreds_of_files_are_told_one_by_one(
     assert totals[-1] == done[-1] == characters
     assert all(abs(total - characters) < 0.05 * characters for total in totals)
     told = [record.message for record in caplog.records if record.message.startswith("reading file")]
-    assert told[0] == "reading file 1 of 120" and told[-1] == "reading file 200 of 120"
+    assert told[0] == "reading file 1 of 120" and told[-1] == "reading file 120 of 120"
