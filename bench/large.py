@@ -1,12 +1,13 @@
 """Measure curation beyond memory: near-duplicates of 0.1 to 10 million pairs, on the disk and in memory, as a curve.
 
-    python -m bench.large                                 all sizes, into bench/results/large.md (an hour on 2 cores)
+    python -m bench.large                                 all sizes; draws bench/results/large.svg (an hour on 2 cores)
     python -m bench.large --sizes 100000 300000           smaller ones
-    python -m bench.large --only disk --sizes 100000      one measurement: prints, writes nothing
+    python -m bench.large --only disk --sizes 100000      one measurement: prints its figures
 
-Each measurement runs in a process of its own. Its figures are kept in ``--folder``, so that the bench goes on where it
-was stopped. The pairs are those of bench/synthetic_pairs.py in shards of JSON Lines, a source of its own for every
-100,000: a book's worth, since pairs of two sources never repeat each other and a large corpus is many books.
+What was measured is printed as the rows of the tables in bench/results/large.md, which is written by hand. Each
+measurement runs in a process of its own. Its figures are kept in ``--folder``, so that the bench goes on where it was
+stopped. The pairs are those of bench/synthetic_pairs.py in shards of JSON Lines, a source of its own for every 100,000:
+a book's worth, since pairs of two sources never repeat each other and a large corpus is many books.
 """
 
 import argparse
@@ -32,14 +33,15 @@ from bench.synthetic_pairs import labelled_pairs
 from flows.finetune import taught
 from tasks.config import CurationConfig
 from tasks.curation.dedup import drop_duplicates
-from tasks.curation.large import find_duplicates, judged, load
+from tasks.curation.large import judged
+from tasks.curation.tables import find_duplicates, load
 from tasks.memory import peak_mb, reset_peak
 from tasks.records import Example, Pair, Rejection, to_json
 from tasks.spill import spilled
-from tasks.storage import RecordFile, file_hash, iter_dicts, iter_records, write_records
+from tasks.storage import file_hash, iter_dicts, iter_records, write_records
 from tasks.tuning.encoding import build_dataset
 from tasks.tuning.noise import each_noisy, noisy_passes
-from tasks.tuning.rendering import Renderer, choose_template
+from tasks.tuning.rendering import Renderer
 from tasks.tuning.students import load_tokenizer
 
 RESULTS = Path(__file__).parent / "results"
@@ -97,34 +99,36 @@ def written(stream: Iterable[Pair | Rejection], folder: Path) -> Figures:
     return {"kept": counts[0], "dropped": counts[1], "hashes": [file_hash(path) for path in paths]}
 
 
-def to_train_on(paths: list[Path], count: int, folder: Path) -> tuple[RecordFile[Example], list[str]]:
-    """A run's training examples and statements, as its stages write and read them."""
+def write_run(paths: list[Path], count: int, folder: Path) -> None:
+    """A run of so many pairs, each of them an example."""
     run = folder / f"run-{count}"
     if not (run / "train.jsonl").is_file():
-        write_records(run / "pairs.jsonl", read_shards(paths, count))
-        write_records(run / "train.jsonl", map(_example, read_shards(paths, count)))
-    return taught(run)
+        rows = islice(chain.from_iterable(map(iter_dicts, paths)), count)
+        write_records(run / "pairs.jsonl", rows)
+        write_records(run / "train.jsonl", map(_example, iter_dicts(run / "pairs.jsonl")))
 
 
-def _example(pair: Pair) -> Example:
-    return Example(pair.id, pair.id, "Closed book.", pair.question, f"{pair.statement} {pair.answer}", "", "train")
+def _example(pair: dict[str, Any]) -> dict[str, Any]:
+    said = f"{pair['statement']} {pair['answer']}"
+    shown = {"system": "Closed book.", "prompt": pair["question"], "answer": said, "source": "", "split": "train"}
+    return {"id": pair["id"], "pair_id": pair["id"]} | shown
 
 
 def mapped(paths: list[Path], count: int, folder: Path) -> Figures:
     """What is held while a training is prepared: examples in a stream, encoded ones in files."""
-    examples, statements = to_train_on(paths, count, folder)
+    examples, statements = taught(folder / f"run-{count}")
     return prepared(each_noisy(examples, 0.25, 1, seed=1), statements, folder / "spill")
 
 
 def held(paths: list[Path], count: int, folder: Path) -> Figures:
     """The same as it was before: examples in a list, encoded ones in memory."""
-    examples, statements = to_train_on(paths, count, folder)
+    examples, statements = taught(folder / f"run-{count}")
     return prepared(noisy_passes(list(examples), 0.25, 1, seed=1), statements, None)
 
 
 def prepared(rows: Iterable[Example], statements: list[str], folder: Path | None) -> Figures:
     tokenizer = load_tokenizer("embedded")
-    renderer = Renderer(tokenizer, choose_template(tokenizer, "auto", "embedded"))
+    renderer = Renderer(tokenizer, "llama2")
     dataset, _ = build_dataset(rows, renderer, tokenizer, longest=256, texts=statements, folder=folder)
     lengths = LengthGroupedSampler(8, dataset).lengths  # what the trainer looks at before its first step
     return {"rows": len(dataset), "tokens": sum(lengths)}
@@ -174,9 +178,56 @@ MOST = {"memory": 3_000_000, "mapped": 1_000_000, "held": 300_000}
 
 def measure(way: str, count: int, folder: Path) -> Figures:
     paths = shards(folder, count)
+    if way in ("mapped", "held"):
+        write_run(paths, count, folder)
     figures = watched(lambda: WAYS[way](paths, count, folder), folder / "spill")
     share = min(1.0, count / (BOOK * BOOKS) / len(paths))
     return figures | {"way": way, "pairs": count, "input": sum(path.stat().st_size for path in paths) * share}
+
+
+def row_of(figures: Figures) -> str:
+    """A line of the table: bytes are those above what was held before."""
+    count, processor = figures["pairs"], figures["user"] + figures["system"]
+    grown = (figures["anonymous"] - figures["before"]) * 2**20 / count
+    return (
+        f"| {figures['way']} | {count:,} | {figures['seconds']:,.0f} s | {processor:,.0f} s "
+        f"| {figures['anonymous']:,.0f} MiB | {figures['peak']:,.0f} MiB | {grown:,.0f} "
+        f"| {figures['disk'] / count:,.0f} "
+        f"| {figures['input'] / count:,.0f} | {figures['load']:.1f} |"
+    )
+
+
+def draw(rows: list[Figures], path: Path) -> None:
+    """Processor time and memory over the number of pairs, both ways of finding near-duplicates."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "closedbook"  # the same bytes from the same figures
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+    for way, mark in (("disk", "o-"), ("memory", "s--")):
+        mine = sorted((row["pairs"], row) for row in rows if row["way"] == way)
+        sizes = [count / 1e6 for count, _ in mine]
+        axes[0].plot(
+            sizes,
+            [row["user"] + row["system"] for _, row in mine],
+            mark,
+            label=f"in {way}" if way == "memory" else "on the disk",
+        )
+        axes[1].plot(sizes, [row["anonymous"] for _, row in mine], mark)
+    for axis, name in zip(axes, ("processor time (s)", "memory (MiB)"), strict=True):
+        axis.set(xlabel="pairs (millions)", ylabel=name, xscale="log", yscale="log")
+        axis.grid(True, which="both", alpha=0.25)
+    axes[0].legend(frameon=False)
+    figure.savefig(path, metadata={"Date": None})
+
+
+def report(kept: Path) -> None:
+    """Print the table of what was measured, and draw the curve."""
+    rows = sorted(iter_dicts(kept), key=lambda row: (row["way"], row["pairs"]))
+    print("\n".join(map(row_of, rows)))
+    draw(rows, RESULTS / "large.svg")
 
 
 def main() -> None:
@@ -200,6 +251,7 @@ def main() -> None:
             if (way, count) not in known and count <= MOST.get(way, count):
                 arguments = ["--only", way, "--sizes", str(count), "--folder", str(options.folder)]
                 subprocess.run([sys.executable, "-m", "bench.large", *arguments], check=True)
+    report(kept)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ from tasks.storage import iter_records, read_records, room_for, write_json, writ
 
 logger = logging.getLogger(__name__)
 REVIEWED = "reviewed.json"
-MEMORY_A_BYTE = 3.0
+MEMORY_A_BYTE = 3.5
 """Bytes of memory that curating takes for a byte of ``candidates.jsonl`` (bench/results/large.md)."""
 
 

@@ -47,7 +47,7 @@ def spilled(folder: Path, memory_mb: int) -> Iterator["DuckDBPyConnection"]:
     except ModuleNotFoundError as error:
         raise UsageError(
             "more pairs than curation.memory_mb holds are sorted on the disk, which needs duckdb; install it with "
-            "`pip install 'closedbook[large]'`, or raise --set curation.memory_mb"
+            "`pip install duckdb`, or raise --set curation.memory_mb"
         ) from error
     shutil.rmtree(folder, ignore_errors=True)
     settings: dict[str, str | bool | int | float | list[str]] = {

@@ -196,12 +196,12 @@ words_of = st.lists(st.sampled_from("lamp salt pan kiln wagon gate Odo Marrick 3
 def test_near_texts_of_two_sides_are_those_that_comparing_all_with_all_finds(
     left: list[str], right: list[str], threshold: float
 ) -> None:
-    sides = [[pair(text, "Odo") for text in side] for side in (left, right)]
+    one_side, other_side = ([pair(text, "Odo") for text in side] for side in (left, right))
     expected = [
         (one, other)
         for one in dict.fromkeys(filter(None, left))
         for other in dict.fromkeys(filter(None, right))
         if similarity(wording(one), wording(other)) >= threshold
     ]
-    found = splits._near(*sides, "question", CurationConfig(duplicate_similarity=threshold))
+    found = splits._near(one_side, other_side, "question", CurationConfig(duplicate_similarity=threshold))
     assert [(line.split("'")[1], line.split("'")[3]) for line in found] == expected
