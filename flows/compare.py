@@ -90,12 +90,12 @@ def check_comparison(
     Raises:
         ClosedbookError: for a text, model, setting or question file that cannot be used.
     """
-    from tasks.corpus.readers import iter_corpus
+    from tasks.corpus.readers import check_corpus
 
     named(students)
     config = comparison_config(corpus, preset, settings)
-    for _ in () if is_run(corpus) else iter_corpus(corpus):
-        pass
+    if not is_run(corpus):
+        check_corpus(corpus)
     for name in students:
         check_needs(with_student(config, name))
     if questions:

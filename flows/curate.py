@@ -8,10 +8,11 @@ A reviewer's decisions (``reviews.jsonl``) come before every filter; ``reviewed.
 
 import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import jsonlines
 from prefect import flow, task
 
 from flows.artifacts import show
@@ -34,14 +35,16 @@ from tasks.curation.reviews import (
     review_pairs,
 )
 from tasks.curation.splits import assign_splits, check_splits
-from tasks.errors import UnusableResult
+from tasks.errors import UnusableResult, UsageError
 from tasks.probing.general import general_probes
 from tasks.probing.probes import leaks, load_probes
-from tasks.records import Document, Example, Fact, Pair, Probe, Rejection, Tally
-from tasks.storage import read_records, write_json, write_records
+from tasks.records import Document, Example, Fact, Pair, Probe, Rejection, Tally, to_json
+from tasks.storage import iter_records, read_records, room_for, write_json, write_records
 
 logger = logging.getLogger(__name__)
 REVIEWED = "reviewed.json"
+MEMORY_A_BYTE = 3.5
+"""Bytes of memory that curating takes for a byte of ``candidates.jsonl`` (bench/results/large.md)."""
 
 
 @flow(name="curate", flow_run_name="curate {run.name}")
@@ -76,6 +79,9 @@ def out_of_date(run: Path) -> bool:
 def select(run: Path, config: Config) -> None:
     """Keep the pairs that pass every filter and repeat no other; count the rest by reason."""
     documents = read_records(run / "documents.jsonl", Document)
+    if beyond_memory(run, config):
+        select_on_disk(run, documents, config)
+        return
     candidates = read_records(run / "candidates.jsonl", Pair)
     decisions = decisions_on(read_decisions(run), "answerable")
     facts = {fact.id for fact in read_records(run / "facts.jsonl", Fact)} if decisions else set()
@@ -89,13 +95,69 @@ def select(run: Path, config: Config) -> None:
         tally("dedup", parsed=len(good), kept=len(kept), rejections=repeated),
     ]
     account(run, tallies, [*reviewed.rejections, *unfit, *repeated])
+    tell(run, len(candidates), len(kept), tallies)
+
+
+def tell(run: Path, parsed: int, kept: int, tallies: Sequence[Tally]) -> None:
+    """Say what was selected.
+
+    Raises:
+        UnusableResult: when that is nothing.
+    """
     if not kept:
-        raise UnusableResult(
-            f"{run.name}: none of {len(candidates)} pairs was kept; see rejected.jsonl for the reasons"
-        )
-    reasons = tallies[0].rejected | tallies[1].rejected | tallies[2].rejected
+        raise UnusableResult(f"{run.name}: none of {parsed} pairs was kept; see rejected.jsonl for the reasons")
+    reasons = {reason: count for tally in tallies for reason, count in tally.rejected.items()}
     lost = ", ".join(f"{count:,} {reason}" for reason, count in sorted(reasons.items(), key=lambda item: -item[1]))
-    logger.info(f"kept {len(kept):,} of {len(candidates):,} pairs ({lost or 'none lost'})")
+    logger.info(f"kept {kept:,} of {parsed:,} pairs ({lost or 'none lost'})")
+
+
+def beyond_memory(run: Path, config: Config) -> bool:
+    """Whether the candidates would take more memory than they may, by the size of their file."""
+    return needed_mb(run) > config.curation.memory_mb
+
+
+def needed_mb(run: Path) -> float:
+    """Memory that it takes to curate a run's candidates all at once, by the size of their file."""
+    path = run / "candidates.jsonl"
+    return path.stat().st_size * MEMORY_A_BYTE / 2**20 if path.is_file() else 0.0
+
+
+def select_on_disk(run: Path, documents: Sequence[Document], config: Config) -> None:
+    """Do what ``select`` does, to the same files, with a bounded number of pairs in memory.
+
+    Raises:
+        UsageError: when a reviewer has decided on pairs: decisions are looked up among all candidates at once.
+    """
+    from tasks.curation.large import sift_large  # needs duckdb, which small runs do without
+
+    if decisions_on(read_decisions(run), "answerable"):
+        raise UsageError(
+            f"{run.name}: reviewed pairs are curated in memory, and its candidates need more than they may; "
+            f"raise --set curation.memory_mb={config.curation.memory_mb} above {needed_mb(run):,.0f}"
+        )
+    tallies = {stage: Tally(stage) for stage in ("filter", "dedup")}
+    unfit = run / ".unfit.jsonl"
+    judged = sift_large(iter_records(run / "candidates.jsonl", Pair), documents, config.curation, run / ".spill")
+    try:
+        tallies["dedup"].kept = write_records(run / "pairs.jsonl", parted(judged, unfit, tallies))
+        tallies["dedup"].parsed = tallies["dedup"].kept + sum(tallies["dedup"].rejected.values())
+        tallies["filter"].kept = tallies["dedup"].parsed
+        tallies["filter"].parsed = tallies["filter"].kept + sum(tallies["filter"].rejected.values())
+        account(run, list(tallies.values()), iter_records(unfit, Rejection))
+    finally:
+        unfit.unlink(missing_ok=True)
+    tell(run, tallies["filter"].parsed, tallies["dedup"].kept, list(tallies.values()))
+
+
+def parted(judged: Iterable[Pair | Rejection], unfit: Path, tallies: Mapping[str, Tally]) -> Iterator[Pair]:
+    """Yield the pairs of a stream; count its rejections, and write them to a file."""
+    with room_for(unfit.parent), jsonlines.open(unfit, "w") as writer:
+        for one in judged:
+            if isinstance(one, Pair):
+                yield one
+            else:
+                tallies[one.stage].reject(one.reason)
+                writer.write(to_json(one))
 
 
 def tally(stage: str, *, parsed: int, kept: int, rejections: Iterable[Rejection]) -> Tally:

@@ -28,7 +28,7 @@ from flows.terminal import bar, wait
 from tasks.config import Config
 from tasks.curation.examples import statements_of, to_examples
 from tasks.records import Example, Pair, derive_id
-from tasks.storage import OUTCOME, file_hash, read_records, write_json
+from tasks.storage import OUTCOME, RecordFile, file_hash, iter_records, read_records, write_json
 
 if TYPE_CHECKING:
     from tasks.tuning.diary import Step
@@ -126,14 +126,14 @@ def train(run: Path, config: Config) -> None:
     )
 
 
-def taught(run: Path) -> tuple[list[Example], list[str]]:
-    """Read a run's training examples, and the sentences that are learnt beside them."""
-    examples = read_records(run / "train.jsonl", Example)
-    pairs = read_records(run / "pairs.jsonl", Pair)
+def taught(run: Path) -> tuple[RecordFile[Example], list[str]]:
+    """Name a run's training examples, which stay on the disk, and read the sentences that are learnt beside them."""
+    examples = RecordFile(run / "train.jsonl", Example)
+    pairs = iter_records(run / "pairs.jsonl", Pair)
     return examples, statements_of(pairs, {example.pair_id for example in examples})
 
 
-def tell_too_long(run: Path, examples: Sequence[Example], config: Config) -> None:
+def tell_too_long(run: Path, examples: RecordFile[Example], config: Config) -> None:
     """Count the examples that the training will leave out, by reason."""
     from tasks.tuning.lengths import too_long
 

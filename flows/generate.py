@@ -9,6 +9,7 @@ generated anew and no other, a new file its own, and a removed one takes its pai
 
 import contextlib
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -30,7 +31,7 @@ from flows.terminal import Bar, bar
 from tasks.config import Config, RunnerConfig
 from tasks.corpus.chunking import chunk_document
 from tasks.corpus.cleaning import boilerplate
-from tasks.corpus.readers import read_corpus
+from tasks.corpus.readers import Advance, read_on
 from tasks.corpus.sentences import split_sentences
 from tasks.curation.refusals import Entity
 from tasks.errors import CorpusError
@@ -44,6 +45,8 @@ from tasks.storage import read_records, write_records
 logger = logging.getLogger(__name__)
 PARSING = 0.65
 """Share of reading that goes into parsing; the rest phrases questions (bench/results/time-left.md)."""
+MANY, SAYING = 100, 15.0
+"""From so many files on, a line in the log says how far reading is; every so many seconds."""
 
 
 @flow(name="generate", flow_run_name="generate {run.name}")
@@ -68,16 +71,17 @@ def generate(run: Path, config: Config | None = None, runner: RunnerConfig = Run
 @task(task_run_name="read {run.name}")
 def read(run: Path, config: Config) -> None:
     """Write the documents, windows, facts, entities and rule-made pairs of a run's corpus."""
-    documents = read_corpus(read_setup(run).corpus)
+    documents: list[Document] = []
     chunks: list[Chunk] = []
     facts: list[Fact] = []
     named: list[Entity] = []
     pairs: list[Pair] = []
     rejections: list[Rejection] = []
     sentences = 0
-    with bar("reading", "characters", sum(len(document.text) for document in documents), work="reading") as progress:
-        for document in documents:
-            parsed, phrased = _shares(progress, document)
+    with bar("reading", "characters", work="reading") as progress:
+        for document, place in _told(read_on(read_setup(run).corpus)):
+            documents.append(document)
+            parsed, phrased = _shares(progress, document, place)
             spans = split_sentences(document.text)
             passed = boilerplate(document.text, spans)
             rejections += [_passed_over(document, span.start, span.end, span.kind) for span in passed]
@@ -107,12 +111,30 @@ def read(run: Path, config: Config) -> None:
         logger.info(f"passed over {len(rejections):,} of {sentences:,} sentences: {reasons}")
 
 
-def _shares(progress: Bar, document: Document) -> tuple[Callable[[float], None], Callable[[float], None]]:
-    """What is called as the parts of reading a document go on: parsing its sentences, and phrasing its questions."""
+def _told(documents: Iterable[tuple[Document, Advance]]) -> Iterator[tuple[Document, Advance]]:
+    """Say now and then, where a bar may not be seen, how far the reading of many files is."""
+    said = -math.inf
+    for document, place in documents:
+        if place.files >= MANY and (time.monotonic() - said > SAYING or place.file == place.files):
+            logger.info(f"reading file {place.file:,} of {place.files:,}")
+            said = time.monotonic()
+        yield document, place
+
+
+def _shares(
+    progress: Bar, document: Document, place: Advance
+) -> tuple[Callable[[float], None], Callable[[float], None]]:
+    """What is called as the parts of reading a document go on: parsing its sentences, and phrasing its questions.
+
+    How many characters there are in all is told by those read so far, and by the share of the bytes that they were.
+    """
     before, length = progress.pace.done, len(document.text)
+    total = round((before + length) / place.share)
+    note = f"file {place.file:,} of {place.files:,}" if place.files > 1 else ""
+    progress.to(before, total, note)
     return (
-        lambda share: progress.to(before + round(PARSING * share * length)),
-        lambda share: progress.to(before + round((PARSING + (1 - PARSING) * share) * length)),
+        lambda share: progress.to(before + round(PARSING * share * length), note=note),
+        lambda share: progress.to(before + round((PARSING + (1 - PARSING) * share) * length), note=note),
     )
 
 

@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from tasks.memory import peak_mb, reset_peak
 from tasks.records import Rejection, Tally
 from tasks.reporting.audit import AUDIT
 from tasks.reporting.funnel import FUNNEL, load_funnel, save_funnel
-from tasks.storage import MANIFEST, file_hash, read_records, write_json, write_records
+from tasks.storage import MANIFEST, file_hash, iter_records, write_json, write_records
 from tasks.working_copies import here, origin
 
 CONFIG, STAGES, REJECTED = "config.json", "stages.json", "rejected.jsonl"
@@ -134,9 +135,9 @@ def account(run: Path, tallies: Sequence[Tally], rejections: Iterable[Rejection]
     """
     (run / AUDIT).unlink(missing_ok=True)  # what was audited has changed
     stages = {tally.stage for tally in tallies}
-    earlier = read_records(run / REJECTED, Rejection) if (run / REJECTED).is_file() else []
-    kept = [rejection for rejection in earlier if rejection.stage not in stages]
-    write_records(run / REJECTED, [*kept, *rejections])
+    earlier = iter_records(run / REJECTED, Rejection) if (run / REJECTED).is_file() else iter(())
+    kept = (rejection for rejection in earlier if rejection.stage not in stages)
+    write_records(run / REJECTED, chain(kept, rejections))
     funnel = load_funnel(run) if (run / FUNNEL).is_file() else None
     others = [tally for tally in funnel.stages if tally.stage not in stages] if funnel else []
     if sentences is None:

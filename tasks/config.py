@@ -101,6 +101,10 @@ class CurationConfig(Section):
     )
     # The longer the signature, the finer the choice of bands; 256 gives 32 bands of 8 at a threshold of 0.8.
     minhash_permutations: int = Field(256, ge=16, le=1024, description="length of a MinHash signature")
+    # Half goes to the database, which does not work on less than some 64 MB.
+    memory_mb: int = Field(
+        4096, ge=128, description="candidates that need more are sorted on the disk, in so much (needs duckdb)"
+    )
 
 
 class RefusalConfig(Section):

@@ -10,9 +10,10 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import jsonlines
 from safetensors import SafetensorError
@@ -114,21 +115,43 @@ def iter_dicts(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def read_records(path: Path, record_type: type[Record]) -> list[Record]:
-    """Read JSON Lines back into records; lists become tuples, unknown fields are refused.
+    """Read JSON Lines back into records, all of them; as ``iter_records``."""
+    return list(iter_records(path, record_type))
+
+
+def iter_records(path: Path, record_type: type[Record]) -> Iterator[Record]:
+    """Read JSON Lines back into records, one held at a time; lists become tuples, unknown fields are refused.
 
     Raises:
         StorageError: when the file is missing or a line does not fit the record.
     """
     known = {f.name for f in fields(record_type)}  # type: ignore[arg-type]
-    records = []
     for number, row in enumerate(iter_dicts(path), 1):
         if unknown := set(row) - known:
             raise StorageError(f"{path}: line {number} has unknown field {sorted(unknown)[0]!r}; was it edited?")
         try:
-            records.append(record_type(**{name: _tuples(value) for name, value in row.items()}))
+            record = record_type(**{name: _tuples(value) for name, value in row.items()})
         except TypeError as error:
             raise StorageError(f"{path}: line {number} is not a {record_type.__name__}: {error}") from error
-    return records
+        yield record
+
+
+@dataclass(frozen=True)
+class RecordFile(Generic[Record]):
+    """The records of a JSON Lines file, read anew whenever they are gone through: one is held at a time."""
+
+    path: Path
+    record_type: type[Record]
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter_records(self.path, self.record_type)
+
+    def __len__(self) -> int:
+        return self._count
+
+    @cached_property
+    def _count(self) -> int:
+        return sum(1 for _ in iter_dicts(self.path))
 
 
 def _tuples(value: Any) -> Any:

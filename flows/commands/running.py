@@ -53,13 +53,12 @@ def run(
     from flows.fetching import fetch_corpus
     from flows.models import check_needs
     from flows.reaching import check_runner
-    from tasks.corpus.readers import iter_corpus
+    from tasks.corpus.readers import check_corpus
     from tasks.curation.extra import peek
 
     config, where = configuration(preset, generator, student, settings, extra), runner_of(runner, address, workers)
     folder = absolute(out or default_run(corpus, preset))
-    for _ in iter_corpus(fetch_corpus(corpus)):  # an unusable text or model is told at once, before anything is started
-        pass
+    check_corpus(fetch_corpus(corpus))  # an unusable text or model is told at once, before anything is started
     peek(config.imports, config.curation)
     check_needs(config)
     check_runner(where, config)

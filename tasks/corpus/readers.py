@@ -11,6 +11,7 @@ import importlib
 import logging
 import os
 import re
+import time
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
@@ -33,6 +34,14 @@ class Format(NamedTuple):
     package: str
 
 
+class Advance(NamedTuple):
+    """How far reading is with a document: its file's number, how many files there are, and the share of their bytes."""
+
+    file: int
+    files: int
+    share: float
+
+
 HTML = Format("tasks.corpus.from_html", "selectolax")
 MARKDOWN = Format("tasks.corpus.from_markdown", "markdown-it-py selectolax")
 FORMATS = {
@@ -49,6 +58,8 @@ FORMATS = {
 SUFFIXES = ", ".join(FORMATS)
 LARGEST_TEXT = 16_000_000
 """Bytes of a plain text that is read whole: some 2.7 million words, more than all but a few books have."""
+CHECKING = 10.0
+"""Seconds: ten thousand plain texts take one (bench/results/large.md), as many PDF files an hour."""
 PART_ENDS = (b"\n\n", b"\r\n\r\n", b"\n", b" ")
 ABOUT_THE_CORPUS = re.compile(r"(?:readme|licen[cs]e)\b|probes.*\.jsonl$|source\.json$", re.I)
 
@@ -68,6 +79,23 @@ def iter_corpus(path: Path) -> Iterator[Document]:
         UsageError: when there is no such path, or a file of an unknown format is given.
         CorpusError: when a folder holds no text, or a text is empty, binary, damaged or undecodable.
     """
+    for document, _ in read_on(path):
+        yield document
+
+
+def check_corpus(path: Path) -> None:
+    """Read the texts for ``CHECKING`` seconds, so that most unusable ones are told before anything is started.
+
+    The others of a large corpus are told when their turn to be read comes; raises as ``iter_corpus``.
+    """
+    ends = time.monotonic() + CHECKING
+    for _ in iter_corpus(path):
+        if time.monotonic() > ends:
+            return
+
+
+def read_on(path: Path) -> Iterator[tuple[Document, Advance]]:
+    """Read as ``iter_corpus`` does, and tell with each document how far it is; raises as that."""
     if not path.exists():
         raise UsageError(f"{path}: no such file or folder; give a text ({SUFFIXES}) or a folder of texts")
     if not path.is_dir() and path.suffix.lower() not in FORMATS:
@@ -76,17 +104,24 @@ def iter_corpus(path: Path) -> Iterator[Document]:
     if not files:
         raise CorpusError(f"{path}: no text in this folder; put {SUFFIXES} files into it")
     tags = source_tags([file.relative_to(path if path.is_dir() else path.parent) for file in files])
-    for file, tag in zip(files, tags, strict=True):
-        if file.suffix.lower() == ".txt" and file.is_file() and file.stat().st_size > LARGEST_TEXT:
-            yield from _read_parts(file, tag)
+    sizes = [file.stat().st_size if file.is_file() else 0 for file in files]
+    done, total = 0, max(1, sum(sizes))
+    for number, (file, tag, size) in enumerate(zip(files, tags, sizes, strict=True), 1):
+        if file.suffix.lower() == ".txt" and size > LARGEST_TEXT:
+            for document, share in _read_parts(file, tag):
+                yield document, Advance(number, len(files), (done + share * size) / total)
         else:
-            yield read_document(file, tag)
+            yield read_document(file, tag), Advance(number, len(files), (done + size) / total)
+        done += size
 
 
-def _read_parts(file: Path, tag: str) -> Iterator[Document]:
+def _read_parts(file: Path, tag: str) -> Iterator[tuple[Document, float]]:
+    """The parts of a large text, each with the share of it that is read by then."""
+    done = 0
     for number, data in enumerate(cut_text(file, LARGEST_TEXT), 1):
+        done += len(data)
         if data.strip():
-            yield _document(data, file, f"{tag}-part-{number}")
+            yield _document(data, file, f"{tag}-part-{number}"), done / file.stat().st_size
 
 
 def cut_text(file: Path, size: int) -> Iterator[bytes]:

@@ -12,9 +12,9 @@ Two pairs are duplicates when source, kind and answer are the same and
 
 Candidates come from MinHash-LSH (rensa) and each is verified exactly, so precision is 1. Pairs that differ in source,
 form, answer, names or numbers never meet: each such group has an index of its own, and one group is held at a time.
-What duplicates what is found first; then, from the best wording to the worst (``_quality``), a pair is dropped for a
+What duplicates what is found first; then, from the best wording to the worst (``quality``), a pair is dropped for a
 duplicate of it that is kept, and for nothing else. So the order of the pairs makes no difference, and a second pass
-drops nothing.
+drops nothing. Sets beyond the memory are gone through on the disk, to the same result (tasks/curation/large.py).
 """
 
 from collections import defaultdict, deque
@@ -48,7 +48,8 @@ class Match(NamedTuple):
 
 
 @lru_cache(maxsize=BATCH * 8)
-def _worded(text: str) -> Wording:
+def worded(text: str) -> Wording:
+    """``wording``, remembered while its neighbours are compared with it."""
     return wording(text)
 
 
@@ -84,13 +85,13 @@ def near_duplicates(groups: Iterable[Sequence[str]], config: CurationConfig) -> 
     current, index = -1, RMinHashLSH(threshold, permutations, bands)
     while batch := list(islice(stream, BATCH)):
         # One call for many groups: each call wakes a pool of threads.
-        shingles = [list(_worded(text).shingles) for _, text in batch]
+        shingles = [list(worded(text).shingles) for _, text in batch]
         signatures = RMinHash.from_token_sets(shingles, permutations, SEED)
         for (number, text), signature in zip(batch, signatures, strict=True):
             if number != current:
                 current, held, index = number, [], RMinHashLSH(threshold, permutations, bands)
             for earlier in sorted(index.query(signature)):
-                score = similarity(_worded(text), _worded(held[earlier]))
+                score = similarity(worded(text), worded(held[earlier]))
                 if score >= threshold:
                     yield Match(number, len(held), earlier, score)
             held.append(text)
@@ -108,12 +109,12 @@ def drop_duplicates(pairs: Sequence[Pair], config: CurationConfig) -> tuple[list
     # What the first of some copies duplicates, all of them do: they have its form, its words and its answer.
     dropped |= {copy: dropped.get(first, (first, 1.0)) for copy, first in copies.items()}
     kept = [pair for index, pair in enumerate(pairs) if index not in dropped]
-    return kept, [_rejection(pairs[index], pairs[rival], score) for index, (rival, score) in sorted(dropped.items())]
+    return kept, [rejected(pairs[index], pairs[rival], score) for index, (rival, score) in sorted(dropped.items())]
 
 
 def _settle(pairs: Sequence[Pair], rivals: Rivals) -> dict[int, tuple[int, float]]:
     """Go from the best wording to the worst and drop what duplicates one that was kept, naming the best such."""
-    ranks = {index: _quality(pairs[index]) for index in rivals}
+    ranks = {index: quality(pairs[index]) for index in rivals}
     dropped: dict[int, tuple[int, float]] = {}
     kept: set[int] = set()
     for index in sorted(rivals, key=ranks.__getitem__):
@@ -129,15 +130,15 @@ def are_duplicates(one: Pair, other: Pair, threshold: float) -> bool:
     """The definition above, without hashes, groups or an index: what ``drop_duplicates`` is measured against."""
     if (one.source, one.kind) != (other.source, other.kind):
         return False
-    if _repeats(one, other):
+    if repeats(one, other):
         return True
-    alike = similarity(_worded(one.question), _worded(other.question)) >= threshold
-    return alike and _same_form(one) == _same_form(other)
+    alike = similarity(worded(one.question), worded(other.question)) >= threshold
+    return alike and same_form(one) == same_form(other)
 
 
 def _hashes(pairs: Sequence[Pair]) -> NDArray[np.int64]:
     """Two 64-bit hashes a pair, 16 bytes in all: of what is the same question, and of what may be one form of it."""
-    keys = chain.from_iterable((hash(_same_question(pair)), hash(_same_form(pair))) for pair in pairs)
+    keys = chain.from_iterable((hash(_same_question(pair)), hash(same_form(pair))) for pair in pairs)
     return np.fromiter(keys, dtype=np.int64, count=2 * len(pairs)).reshape(-1, 2)
 
 
@@ -145,7 +146,8 @@ def _same_question(pair: Pair) -> object:
     return pair.source, pair.kind, tuple(_scanned(pair.question).words)
 
 
-def _same_form(pair: Pair) -> object:
+def same_form(pair: Pair) -> tuple[object, ...]:
+    """What is equal in all that may be one form of a question: only these are compared by similarity."""
     answer = answer_key(pair.answer) if pair.kind == "answerable" else ""
     return pair.source, pair.kind, pair.form, answer, marks(_scanned(pair.question))
 
@@ -156,10 +158,10 @@ def _groups(pairs: Sequence[Pair], hashes: NDArray[np.int64]) -> Iterator[list[i
     borders = np.concatenate(([0], np.flatnonzero(np.diff(hashes[order])) + 1, [len(order)]))
     for place in np.flatnonzero(np.diff(borders) > 1):
         group: list[int] = order[borders[place] : borders[place + 1]].tolist()
-        yield sorted(group, key=lambda index: _quality(pairs[index]))
+        yield sorted(group, key=lambda index: quality(pairs[index]))
 
 
-def _quality(pair: Pair) -> tuple[object, ...]:
+def quality(pair: Pair) -> tuple[bool, bool, bool, int, str, str]:
     """Sorts the wording to keep first: made by rule, with a statement, closed by a mark, short; then by content."""
     closed = pair.question.endswith(("?", ".", "..."))
     return pair.generator != "rule", not pair.statement, not closed, len(pair.question), pair.id, pair.chunk_id
@@ -171,12 +173,13 @@ def _find_repeats(
     """Note which pairs ask word for word the same, in whatever form, with answers that go together."""
     for group in groups:
         for one, other in combinations([index for index in group if index not in copies], 2):
-            if _repeats(pairs[one], pairs[other]):
+            if repeats(pairs[one], pairs[other]):
                 rivals[one].append((other, 1.0))
                 rivals[other].append((one, 1.0))
 
 
-def _repeats(pair: Pair, other: Pair) -> bool:
+def repeats(pair: Pair, other: Pair) -> bool:
+    """Whether two pairs ask word for word the same, in whatever form, with answers that go together."""
     if _same_question(pair) != _same_question(other):  # one hash, two questions
         return False
     return pair.kind == "refusal" or compatible(pair.answer, other.answer) or pair.answer == other.answer
@@ -203,14 +206,15 @@ def _find_similar(
         while shown[0][0] < match.group:
             shown.popleft()
         one, other = shown[0][1][match.later], shown[0][1][match.earlier]
-        if _same_form(pairs[one]) == _same_form(pairs[other]):  # else one hash, two forms
+        if same_form(pairs[one]) == same_form(pairs[other]):  # else one hash, two forms
             rivals[one].append((other, match.similarity))
             rivals[other].append((one, match.similarity))
 
 
 def _are_copies(one: Pair, other: Pair) -> bool:
-    return _same_form(one) == _same_form(other) and _same_question(one) == _same_question(other)
+    return same_form(one) == same_form(other) and _same_question(one) == _same_question(other)
 
 
-def _rejection(pair: Pair, kept: Pair, score: float) -> Rejection:
+def rejected(pair: Pair, kept: Pair, score: float) -> Rejection:
+    """Write down which kept pair a dropped one repeats, and how alike they are."""
     return Rejection(STAGE, REASON, pair.id, f"{score:.2f} like {kept.id} {kept.question!r}: {pair.question}"[:240])

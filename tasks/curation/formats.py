@@ -22,7 +22,7 @@ from typing import Any
 from tasks.curation.control import control_token, is_tag
 from tasks.errors import UnusableResult, UsageError
 from tasks.records import Example
-from tasks.storage import read_records, write_records
+from tasks.storage import RecordFile, write_records
 
 Row = dict[str, Any]
 
@@ -166,12 +166,12 @@ def export(run: Path, format: str, out: Path | None = None) -> Path:
         raise UsageError(f"--format {format}: unknown; choose one of {', '.join([*RENDERERS, 'hf'])}")
     render = RENDERERS[format]
     if out.suffix == ".jsonl":
-        write_records(out, map(render, read_records(run / "train.jsonl", Example)))
+        write_records(out, map(render, RecordFile(run / "train.jsonl", Example)))
         return out
     if out.is_file():
         raise UsageError(f"--out {out}: a file; give a folder, or a name ending in .jsonl for the training examples")
     for side in ("train", "valid"):
-        if examples := read_records(run / f"{side}.jsonl", Example):
+        if len(examples := RecordFile(run / f"{side}.jsonl", Example)):
             write_records(out / f"{side}.jsonl", map(render, examples))
     return out
 

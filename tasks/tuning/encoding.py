@@ -8,18 +8,28 @@ a prompt without them is answered by the base model, to the bit. Since they stan
 them has the adapter on at every token, as in training.
 """
 
-from collections.abc import Sequence
-from itertools import takewhile
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from itertools import chain, islice, takewhile
+from pathlib import Path
 
-from datasets import Dataset
+from datasets import Dataset, Features, List, Value, concatenate_datasets
+from datasets.arrow_writer import ArrowWriter
 from transformers import PreTrainedTokenizerBase
 
 from tasks.errors import UnusableResult
 from tasks.records import Example
+from tasks.storage import room_for
 from tasks.tuning.rendering import Renderer, neutral
 
 IGNORED = -100
 """Label of positions that bear no loss (PyTorch's cross entropy leaves them out)."""
+FEATURES = Features({"input_ids": List(Value("int32")), "labels": List(Value("int64"))})
+SHARD = 100_000
+"""Rows of a file: some 100 MB at a hundred tokens a row."""
+BATCH = 1000
+Row = dict[str, list[int]]
 
 
 def encode(example: Example, renderer: Renderer, tokenizer: PreTrainedTokenizerBase) -> dict[str, list[int]]:
@@ -76,24 +86,60 @@ def invocation(renderer: Renderer, system: str) -> list[int]:
 
 
 def build_dataset(
-    examples: Sequence[Example],
+    examples: Iterable[Example],
     renderer: Renderer,
     tokenizer: PreTrainedTokenizerBase,
     *,
     longest: int,
-    texts: Sequence[str] = (),
+    texts: Iterable[str] = (),
     woken_by: Sequence[int] = (),
+    folder: Path | None = None,
 ) -> tuple[Dataset, int]:
     """Encode examples and plain texts; return the dataset and how many were over ``longest`` tokens and left out.
 
-    ``woken_by`` are the tokens that the plain texts stand behind.
+    Args:
+        woken_by: the tokens that the plain texts stand behind.
+        folder: is made anew for Arrow files of ``SHARD`` rows, which the dataset maps into memory: what is held is a
+            batch while they are written, and what is looked at later. None holds the dataset in memory.
+
+    Raises:
+        UnusableResult: when no example is short enough.
+        StorageError: when the disk is full.
     """
-    rows = [encode(example, renderer, tokenizer) for example in examples]
-    rows += [encode_text(text, tokenizer, woken_by) for text in texts]
-    kept = [row for row in rows if len(row["input_ids"]) <= longest]
+    rows = chain(
+        (encode(example, renderer, tokenizer) for example in examples),
+        (encode_text(text, tokenizer, woken_by) for text in texts),
+    )
+    counts = [0, 0]
+    fitting = _fitting(rows, longest, counts)
+    with room_for(folder) if folder else nullcontext():
+        parts = list(_shards(fitting, folder)) if folder else [Dataset.from_list(list(fitting), features=FEATURES)]
+    kept, too_long = counts
     if not kept:
-        raise UnusableResult(f"none of {len(rows)} examples fits {longest} tokens; raise --set tuning.max_length")
-    return Dataset.from_list(kept), len(rows) - len(kept)
+        raise UnusableResult(f"none of {too_long} examples fits {longest} tokens; raise --set tuning.max_length")
+    return concatenate_datasets(parts), too_long
+
+
+def _fitting(rows: Iterable[Row], longest: int, counts: list[int]) -> Iterator[Row]:
+    """The rows that are short enough; ``counts`` grows by them, and by those that are not."""
+    for row in rows:
+        fits = len(row["input_ids"]) <= longest
+        counts[not fits] += 1
+        if fits:
+            yield row
+
+
+def _shards(rows: Iterator[Row], folder: Path) -> Iterator[Dataset]:
+    """Write rows to files and map these."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    while (first := next(rows, None)) is not None:
+        path = folder / f"{len(list(folder.iterdir())):05d}.arrow"
+        with ArrowWriter(path=str(path), features=FEATURES, writer_batch_size=BATCH) as writer:
+            for row in chain([first], islice(rows, SHARD - 1)):
+                writer.write(row)
+            writer.finalize()
+        yield Dataset.from_file(str(path))
 
 
 def padding_share(lengths: Sequence[int], batch_size: int) -> float:

@@ -8,7 +8,7 @@ instead (word dropout, Bowman et al. 2016, sec. 3.1, turned to the input; measur
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from tasks.curation.refusals import OPENING
@@ -22,11 +22,15 @@ OPENING_SHARE = 0.4
 
 def noisy_passes(examples: Sequence[Example], dropout: float, passes: int, *, seed: int) -> list[Example]:
     """The examples ``passes`` times over, each time with other words of their questions left out."""
-    return [
-        replace(example, prompt=leave_out(example, dropout, random.Random(derive_id("noise", seed, turn, example.id))))
-        for turn in range(passes)
-        for example in examples
-    ]
+    return list(each_noisy(examples, dropout, passes, seed=seed))
+
+
+def each_noisy(examples: Iterable[Example], dropout: float, passes: int, *, seed: int) -> Iterator[Example]:
+    """The same in a stream; the examples are gone through once a pass."""
+    for turn in range(passes):
+        for example in examples:
+            draw = random.Random(derive_id("noise", seed, turn, example.id))
+            yield replace(example, prompt=leave_out(example, dropout, draw))
 
 
 def leave_out(example: Example, dropout: float, draw: random.Random) -> str:

@@ -9,8 +9,10 @@ Training ends with its epochs or its minutes (pace.py); one that is killed goes 
 
 import ctypes
 import math
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +35,10 @@ from tasks.config import TuningConfig
 from tasks.errors import ModelError
 from tasks.memory import peak_mb, reset_peak
 from tasks.records import Example
-from tasks.storage import room_for, write_records
+from tasks.storage import RecordFile, room_for, write_records
 from tasks.tuning.diary import DIARY, Diary, Step
 from tasks.tuning.encoding import IGNORED, build_dataset, invocation, padding_share
-from tasks.tuning.noise import noisy_passes
+from tasks.tuning.noise import each_noisy
 from tasks.tuning.pace import Pace
 from tasks.tuning.rendering import Renderer, choose_template
 from tasks.tuning.replay import replay_examples
@@ -48,6 +50,7 @@ FLATTENING = ("opt",)
 """Families whose layers see [batch x tokens, features], on which PEFT's activated LoRA (0.21.2) cannot tell rows."""
 ENDLESS = 1e9
 """Seconds: several processes go by their epochs, since each has a clock of its own and all must stop at one step."""
+Examples = Sequence[Example] | RecordFile[Example]
 MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1
 """Names of mallopt's parameters in glibc's malloc.h."""
 
@@ -97,7 +100,7 @@ class Prepared:
 
 
 def finetune(
-    examples: Sequence[Example],
+    examples: Examples,
     config: TuningConfig,
     folder: Path,
     *,
@@ -113,7 +116,7 @@ def finetune(
 
 
 def prepare(
-    examples: Sequence[Example], config: TuningConfig, folder: Path, *, seed: int, statements: Sequence[str] = ()
+    examples: Examples, config: TuningConfig, folder: Path, *, seed: int, statements: Sequence[str] = ()
 ) -> Prepared:
     """Load the student, ask it the general questions, and encode the examples.
 
@@ -139,8 +142,9 @@ def prepare(
     share = config.replay(asleep=bool(woken_by))
     rows = rows_to_learn(model, tokenizer, examples, config, passes=passes, replay=share, seed=seed)
     texts = list(statements) * config.statements * passes
+    encoded = folder / "checkpoints" / f"encoded-{os.environ.get('RANK', '0')}"  # processes of one training share none
     dataset, too_long = build_dataset(
-        rows, renderer, tokenizer, longest=config.max_length, texts=texts, woken_by=woken_by
+        rows, renderer, tokenizer, longest=config.max_length, texts=texts, woken_by=woken_by, folder=encoded
     )
     with logging_to(folder):
         trainer = build_trainer(model, config, dataset, tokenizer, folder, seed=seed)
@@ -151,7 +155,7 @@ def prepare(
     return Prepared(trainer, dataset, passes, too_long, resumed, woken_by)
 
 
-def wakers(model: PreTrainedModel, renderer: Renderer, examples: Sequence[Example], config: TuningConfig) -> list[int]:
+def wakers(model: PreTrainedModel, renderer: Renderer, examples: Examples, config: TuningConfig) -> list[int]:
     """Token ids behind which alone the adapter is to act; none where it always has to.
 
     It has to where imported examples are taught under another system prompt than the closed-domain one, or none.
@@ -164,20 +168,20 @@ def wakers(model: PreTrainedModel, renderer: Renderer, examples: Sequence[Exampl
 def rows_to_learn(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    examples: Sequence[Example],
+    examples: Examples,
     config: TuningConfig,
     *,
     passes: int,
     replay: float,
     seed: int,
-) -> list[Example]:
+) -> Iterator[Example]:
     """The examples ``passes`` times over, with other words of their questions left out, and general replay.
 
     Of the rows ``replay`` is the share of the latter.
     """
     extra = round(len(examples) * replay / (1 - replay))
     general = replay_examples(model, tokenizer, config, extra, seed=seed) if extra else []
-    return noisy_passes(examples, config.question_dropout, passes, seed=seed) + general * passes
+    return chain(each_noisy(examples, config.question_dropout, passes, seed=seed), general * passes)
 
 
 def train(

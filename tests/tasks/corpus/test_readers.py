@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tasks.corpus import readers
-from tasks.corpus.readers import cut_text, iter_corpus, read_corpus, source_tags
+from tasks.corpus.readers import check_corpus, cut_text, iter_corpus, read_corpus, read_on, source_tags
 from tasks.errors import CorpusError, UsageError
 
 GUTENBERG = (
@@ -177,3 +177,24 @@ def test_parts_are_the_text_whole_characters_each_and_no_larger_than_said(tmp_pa
         assert all(len(part) <= 7 and part.decode() for part in parts)
     else:
         assert len(parts) == 1
+
+
+def test_how_far_reading_is_goes_by_bytes_files_and_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers, "LARGEST_TEXT", 40)
+    written(tmp_path / "a.txt", "One lamp is lit.")
+    written(tmp_path / "b.txt", "The pump lifts brine.\n\nThe kiln is hot.\n\nThe bell is rung.")
+    places = [place for _, place in read_on(tmp_path)]
+    assert [(place.file, place.files) for place in places] == [(1, 2), (2, 2), (2, 2)]
+    assert [round(place.share, 2) for place in places] == [0.22, 0.53, 1.0]
+
+
+def test_a_large_corpus_is_checked_as_far_as_the_time_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, content in (("a.txt", "One lamp is lit."), ("b.txt", "Two lamps are."), ("c.txt", b"\x00\x01")):
+        written(tmp_path / name, content)
+    with pytest.raises(CorpusError, match=r"c\.txt"):
+        check_corpus(tmp_path)
+    monkeypatch.setattr(readers, "CHECKING", 0.0)
+    check_corpus(tmp_path)
+    written(tmp_path / "a.txt", b"\x00\x01")
+    with pytest.raises(CorpusError, match=r"a\.txt"):
+        check_corpus(tmp_path)

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from datasets import load_dataset, load_from_disk
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.curation import formats
+from tasks.curation import formats, hub
 from tasks.curation.control import control_token
 from tasks.curation.formats import RENDERERS, Turn, export, turn_of
 from tasks.errors import StorageError, UnusableResult, UsageError
@@ -175,8 +176,6 @@ def test_what_cannot_be_exported_is_said(run: Path, tmp_path: Path) -> None:
 
 
 def test_the_dataset_folder_is_read_both_ways_with_provenance(run: Path, tmp_path: Path) -> None:
-    from datasets import load_dataset, load_from_disk
-
     out = export(run, "hf")
     hashes = {path.name: path.read_bytes() for path in (out / "data").iterdir()}
     assert export(run, "hf") == out
@@ -192,6 +191,21 @@ def test_the_dataset_folder_is_read_both_ways_with_provenance(run: Path, tmp_pat
     assert (answered["generator"], answered["source"], answered["form"]) == ("SmolLM2", "heron", "wh")
     assert (refused["kind"], refused["evidence"], refused["char_start"]) == ("refusal", "", -1)
     assert (imported["kind"], imported["source"], imported["chunk_id"]) == ("imported", "", "general.jsonl:7")
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_a_large_dataset_is_written_in_shards_that_load_as_one(
+    run: Path, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = load_dataset(str(export(run, "hf", run / "whole")), cache_dir=str(run / "cache"))
+    monkeypatch.setattr(hub, "SHARD", rows)
+    folder = export(run, "hf", run / "parts")
+    count = -(-len(whole["train"]) // rows)
+    names = [f"train-{number:05d}-of-{count:05d}.parquet" for number in range(count)]
+    assert sorted(path.name for path in (folder / "data").glob("train-*")) == names
+    assert load_dataset(str(folder), cache_dir=str(run / "cache"))["train"].to_list() == whole["train"].to_list()
+    assert load_from_disk(str(folder))["train"].to_list() == whole["train"].to_list()
+    assert sorted(path.name for path in folder.iterdir()) == sorted(path.name for path in (run / "whole").iterdir())
 
 
 def test_the_card_says_where_it_all_comes_from(run: Path) -> None:

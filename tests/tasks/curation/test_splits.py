@@ -8,10 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.config import ChunkConfig, SplitConfig
+from tasks.config import ChunkConfig, CurationConfig, SplitConfig
 from tasks.corpus.chunking import chunk_document
+from tasks.curation import splits
 from tasks.curation.splits import assign_splits, check_splits, what_is_taught
 from tasks.curation.ties import Ties
+from tasks.curation.wording import similarity, wording
 from tasks.records import Document, Fact, Pair, Split
 from tests.tasks.curation.corpus import pair, refusal
 
@@ -182,3 +184,24 @@ def test_tied_items_share_a_group(couples: list[tuple[int, int]]) -> None:
     groups = ties.groups()
     assert sorted(item for group in groups for item in group) == list(range(21))
     assert all(ties.find(one) == ties.find(other) for one, other in couples)
+
+
+words_of = st.lists(st.sampled_from("lamp salt pan kiln wagon gate Odo Marrick 3 not".split()), max_size=12).map(
+    " ".join
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(words_of, max_size=8), st.lists(words_of, max_size=8), st.sampled_from([0.3, 0.5, 0.7, 0.8, 1.0]))
+def test_near_texts_of_two_sides_are_those_that_comparing_all_with_all_finds(
+    left: list[str], right: list[str], threshold: float
+) -> None:
+    one_side, other_side = ([pair(text, "Odo") for text in side] for side in (left, right))
+    expected = [
+        (one, other)
+        for one in dict.fromkeys(filter(None, left))
+        for other in dict.fromkeys(filter(None, right))
+        if similarity(wording(one), wording(other)) >= threshold
+    ]
+    found = splits._near(one_side, other_side, "question", CurationConfig(duplicate_similarity=threshold))
+    assert [(line.split("'")[1], line.split("'")[3]) for line in found] == expected
