@@ -121,16 +121,14 @@ def _told(documents: Iterable[tuple[Document, Advance]]) -> Iterator[tuple[Docum
         yield document, place
 
 
-def _shares(
-    progress: Bar, document: Document, place: Advance
-) -> tuple[Callable[[float], None], Callable[[float], None]]:
+def _shares(progress: Bar, document: Document, at: Advance) -> tuple[Callable[[float], None], Callable[[float], None]]:
     """What is called as the parts of reading a document go on: parsing its sentences, and phrasing its questions.
 
     How many characters there are in all is told by those read so far, and by the share of the bytes that they were.
     """
     before, length = progress.pace.done, len(document.text)
-    total = round((before + length) / place.share)
-    note = f"file {place.file:,} of {place.files:,}" if place.files > 1 else ""
+    total = round((before + length) / at.share)
+    note = f"file {at.file:,} of {at.files:,}" if at.files > 1 else ""
     progress.to(before, total, note)
     return (
         lambda share: progress.to(before + round(PARSING * share * length), note=note),
