@@ -231,7 +231,7 @@ class ProbeConfig(Section):
 
     batch_size: int = Field(32, ge=1, description="probes asked at once")
     max_new_tokens: int = Field(48, ge=1, description="longest answer, in tokens of the student")
-    recitals: int = Field(16, ge=0, le=64, description="answers recalled and compared before one is given; 0: greedy")
+    recitals: int = Field(12, ge=0, le=64, description="answers recalled and compared before one is given; 0: greedy")
     drawn: int = Field(12, ge=0, description="generated probes of each category, besides the hand-written ones")
     margin_threshold: float | None = Field(
         None, description="refuse when the refusal margin exceeds this; None: the value chosen on validation"
@@ -321,7 +321,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "full": {
         "generation": {"samples_per_fact": 6, "rounds": 3, "budget_minutes": 12.0, "forms_per_fact": 24},
         "tuning": {"epochs": 12.0, "minutes": 38.0, "most_refused": 0.02},
-        "probing": {"drawn": 24},
+        "probing": {"recitals": 16, "drawn": 24},
     },
 }
 

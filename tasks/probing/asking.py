@@ -137,32 +137,38 @@ def ask_both(
     ``base`` None means: the tuned model with its adapter off. ``render`` gives the prompt of a probe, ``opening`` the
     refusal opening that would follow it, ``recalls`` whether the tuned model may answer it by recitals, ``barred``
     whether it stands under a tag of no document, which the tuned model refuses unasked. A threshold of ``decoding`` is
-    the tuned model's own; the base has none.
+    the tuned model's own; the base has none. A prompt that does not wake the adapter has one answer for both, and what
+    is asked alike in several categories is asked once.
     """
     decoding = decoding or Decoding()
+    same: dict[tuple[str, str, str, bool], list[Probe]] = {}  # one prompt may stand in several categories
+    for p in probes:
+        begins = opening if isinstance(opening, str) else opening(p)
+        same.setdefault((render(p), begins, p.question if recalls(p) else "", barred(p)), []).append(p)
     rows = [
-        encode(
-            tokenizer, render(p), opening if isinstance(opening, str) else opening(p), limit=decoding.max_new_tokens,
-            question=p.question if recalls(p) else "", barred=barred(p),
-        )
-        for p in probes
-    ]  # fmt: skip
-    done = 0
+        encode(tokenizer, prompt, begins, limit=decoding.max_new_tokens, question=question, barred=bars)
+        for prompt, begins, question, bars in same
+    ]
+    groups, done = list(same.values()), 0
     for batch in batches([len(row.prompt) for row in rows], decoding.batch_size):
         asked = [rows[index] for index in batch]
-        for name in ("base", "tuned"):
-            if name == "base":
-                with as_base(tuned, base) as untuned:
-                    answers = answer_batch(untuned, tokenizer, asked, replace(decoding, threshold=None))
-            else:
-                answers = answer_tuned(tuned, base, tokenizer, asked, decoding)
-            for index, answer in zip(batch, answers, strict=True):
-                probe = probes[index]
-                found = verdict(answer.text, probe.accepted, probe.question)
-                yield ProbeResult(probe.id, name, answer.text, found, answer.margin)
-        done += len(batch)
+        with as_base(tuned, base) as untuned:
+            before = answer_batch(untuned, tokenizer, asked, replace(decoding, threshold=None))
+        awake = [row for row in asked if decoding.wakes(row)]
+        after = iter(answer_tuned(tuned, base, tokenizer, awake, decoding) if awake else [])
+        for index, row, first in zip(batch, asked, before, strict=True):
+            second = next(after) if decoding.wakes(row) else first
+            for probe in groups[index]:
+                yield _judged(probe, "base", first)
+                yield _judged(probe, "tuned", second)
+            done += len(groups[index])
         if progress is not None:
-            progress(done, len(rows))
+            progress(done, len(probes))
+
+
+def _judged(probe: Probe, model: str, answer: Answer) -> ProbeResult:
+    found = verdict(answer.text, probe.accepted, probe.question)
+    return ProbeResult(probe.id, model, answer.text, found, answer.margin)
 
 
 @contextmanager

@@ -82,7 +82,7 @@ def test_earlier_runs_are_remembered(corpus: Path, speeds: None) -> None:
     note_speed("training nobody/nothing lora 8", Speed(2.0, 900))
     note_speed("preparing nobody/nothing lora", Speed(10.0))
     note_speed("settling nobody/nothing lora", Speed(0.5))
-    note_speed("probing nobody/nothing lora 16", Speed(0.25))
+    note_speed("probing nobody/nothing lora 12", Speed(0.25))
     found = plan(corpus, config)
     finetune, probe = (next(stage for stage in found.stages if stage.name == name) for name in ("finetune", "probe"))
     assert finetune.basis == probe.basis == BEFORE and found.calls == 0

@@ -205,6 +205,26 @@ def test_a_prompt_that_does_not_wake_the_adapter_is_answered_by_the_base(tokeniz
     assert found["tuned"] == found["base"] != found["awake"] and found["awake"].n == found["base"].n
 
 
+def test_asleep_the_tuned_model_gives_the_bases_answers_and_a_prompt_is_asked_once(
+    tokenizer: PreTrainedTokenizerFast,
+) -> None:
+    base, tuned = tiny_llama(tokenizer), scripted(tokenizer, PROMPTS[0], "Odo.")
+    asked = [("a", "K1", 0), ("b", "T1", 0), ("c", "G", 1), ("d", "G", 2)]
+    probes = [Probe(name, category, PROMPTS[at], ("Odo",), None) for name, category, at in asked]
+    seen: list[tuple[int, int]] = []
+    decoding = Decoding(2, 8, woken_by=tuple(tokenizer(PROMPTS[0])["input_ids"]))
+    results = list(
+        ask_both(
+            tuned, tokenizer, probes, render=lambda probe: probe.question, opening=OPENING, base=base,
+            recalls=lambda probe: False, decoding=decoding, progress=lambda done, total: seen.append((done, total)),
+        )
+    )  # fmt: skip
+    said = {(result.probe_id, result.model): (result.response, result.margin) for result in results}
+    assert len(results) == 8 and seen[-1] == (4, 4) and len(seen) == 2
+    assert said["a", "tuned"] == said["b", "tuned"] != said["a", "base"]
+    assert all(said[name, "tuned"] == said[name, "base"] for name in "cd")
+
+
 def test_a_model_without_adapter_has_no_base(model: PreTrainedModel) -> None:
     with pytest.raises(TypeError, match="pass the base model"), as_base(model):
         pass
