@@ -3,7 +3,8 @@
     train.jsonl, valid.jsonl  ->  adapter/adapter_model.safetensors, training.jsonl (a row a logged step)
 
 The loss is on the completion only (the answer and the end token). Batches hold examples of like length, so that few
-positions are padding. On a CPU with bfloat16 in hardware, matrix products run in it (twice as fast here, bench/).
+positions are padding. On a CPU with bfloat16 in hardware, matrix products run in it; what else makes its steps fast is
+in cpu_steps.py.
 Training ends with its epochs or its minutes (pace.py); one that is killed goes on from its last checkpoint.
 """
 
@@ -36,6 +37,7 @@ from tasks.errors import ModelError
 from tasks.memory import peak_mb, reset_peak
 from tasks.records import Example
 from tasks.storage import RecordFile, room_for, write_records
+from tasks.tuning.cpu_steps import attend_plainly, frozen_head_loss, fuse
 from tasks.tuning.diary import DIARY, Diary, Step
 from tasks.tuning.encoding import IGNORED, build_dataset, invocation, padding_share
 from tasks.tuning.noise import each_noisy
@@ -279,6 +281,10 @@ def build_trainer(
         model=model, args=arguments, train_dataset=dataset, processing_class=tokenizer,
         peft_config=None if config.method == "full" else adapter, pace=pace,
     )  # fmt: skip
+    if not cuda:
+        attend_plainly(model, config.max_length)
+        adapted: Any = trainer.model
+        fuse(adapted, torch.bfloat16 if arguments.bf16 else torch.float32)
     trainer.remove_callback(_printer())
     return trainer
 
@@ -287,12 +293,12 @@ class CompletionTrainer(SFTTrainer):
     """SFTTrainer, with the vocabulary head computed on a CPU where a label stands and nowhere else.
 
     SFTTrainer's own head saves a GPU's memory: it computes the logits in tiles, twice, and multiplies in float32. On
-    a CPU that costs more than half of the speed; so, 0.9 of a bare loop is reached (bench/results/tuning.md). The
-    learning rate follows ``pace``.
+    a CPU that costs more than half of the speed (bench/results/tuning.md). The learning rate follows ``pace``.
     """
 
     def __init__(self, *, pace: Pace, **arguments: Any) -> None:
         self.pace = pace
+        self._frozen_head: torch.Tensor | None = None
         super().__init__(callbacks=[pace], **arguments)
 
     def create_scheduler(
@@ -323,9 +329,19 @@ class CompletionTrainer(SFTTrainer):
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.args.bf16):
             decoder = language_model.get_decoder()
             hidden = decoder(inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False)[0]
-            logits = language_model.get_output_embeddings()(hidden[:, :-1][borne])
-        summed = F.cross_entropy(logits.float(), labels[borne], reduction="sum")
+            said = hidden[:, :-1][borne]
+            head = language_model.get_output_embeddings()
+            if head.weight.requires_grad or head.bias is not None:
+                summed = F.cross_entropy(head(said).float(), labels[borne], reduction="sum")
+            else:
+                summed = frozen_head_loss(said, self._cast_once(head.weight), labels[borne])
         return summed / (num_items_in_batch if num_items_in_batch is not None else borne.sum().clamp(min=1))
+
+    def _cast_once(self, weight: torch.Tensor) -> torch.Tensor:
+        """The frozen head as it is multiplied with."""
+        if self._frozen_head is None:
+            self._frozen_head = weight.detach().to(torch.bfloat16 if self.args.bf16 else weight.dtype)
+        return self._frozen_head
 
 
 def keep_freed_memory() -> None:
