@@ -1,10 +1,12 @@
 """Recipes of tuning side by side: python -m bench.recipes --corpus bench/corpora/quarrelbeck-school --seeds 17 18
 
-Each recipe is the quick preset with a few settings changed. All are trained for the same number of tokens, so that a
-busy machine changes no figure, and asked the corpus' hand-written questions. What is measured already (``rows.jsonl``)
-is not measured again: a sweep that was stopped goes on.
+Each recipe is the quick preset with a few settings changed. All are trained for the same minutes, which is what a user
+has (on a machine that does nothing else), or for the same number of tokens, so that a busy machine changes no figure;
+then they are asked the corpus' hand-written questions. What is measured already (``rows.jsonl``) is not measured again:
+a sweep that was stopped goes on.
 
-    K0               training questions (24 of them), right
+    K0               training questions (48 of them), right
+    valid            questions of validation that have an answer: another form of a question that was trained
     K1, K2           held-out questions, right with nothing refused: what the model knows and finds
     AUROC            known (K1, K2) against unknown (U1 to U3) by the refusal margin
     U1, U2, U3       declined at the threshold that declines a tenth of the known
@@ -35,7 +37,7 @@ from tasks.probing.general import general_probes, general_text
 from tasks.probing.metrics import auroc
 from tasks.probing.scoring import verdict
 from tasks.records import Example, Probe, derive_id
-from tasks.storage import iter_dicts, write_json, write_records
+from tasks.storage import iter_dicts, read_records, write_json, write_records
 
 if TYPE_CHECKING:
     from tasks.tuning.sft import Outcome
@@ -66,13 +68,16 @@ RECIPES: dict[str, list[str]] = {
     "half the learning rate": ["tuning.learning_rate=3e-4"],
     "twice the learning rate": ["tuning.learning_rate=1.2e-3"],
     "constant learning rate": ["tuning.schedule=constant_with_warmup"],
+    "batches of 16": ["tuning.batch_size=16"],
+    "batches of 16, twice the learning rate": ["tuning.batch_size=16", "tuning.learning_rate=1.2e-3"],
     "batches of 32": ["tuning.batch_size=32"],
+    "batches of 32, twice the learning rate": ["tuning.batch_size=32", "tuning.learning_rate=1.2e-3"],
     "[INST]": ["tuning.template=llama2"],
 }
 KNOWN, UNKNOWN = ("K1", "K2"), ("U1", "U2", "U3")
-SHOWN = ("K0", "K1", "K2", "AUROC", "U1", "U2", "U3", "general", "ppl")
+SHOWN = ("K0", "valid", "K1", "K2", "AUROC", "U1", "U2", "U3", "general", "ppl")
 FALSE_REFUSAL = 0.1
-K0_ASKED = 24
+K0_ASKED = 48
 Row = dict[str, Any]
 
 
@@ -87,9 +92,15 @@ def compose(corpus: Path, run: Path, config: Config) -> None:
 
 
 def tune(run: Path, config: Config, tokens: int) -> Row:
-    """Train a run's student for so many tokens."""
+    """Train a run's student for so many tokens; 0: for the minutes of its configuration."""
+    from tasks.tuning import sft
+
     examples, statements = taught(run)
-    outcome = train_for(tokens, examples, statements, config.tuning, run, seed=config.seed)
+    if tokens:
+        outcome = train_for(tokens, examples, statements, config.tuning, run, seed=config.seed)
+    else:
+        prepared = sft.prepare(examples, config.tuning, run, seed=config.seed, statements=statements)
+        outcome = sft.train(prepared, config.tuning, run)
     return {"epochs": outcome.epochs, "loss": outcome.final_loss, "minutes": outcome.seconds / 60}
 
 
@@ -122,6 +133,8 @@ def look(run: Path, corpus: Path, config: Config) -> Row:
     examples = sorted(taught(run)[0], key=lambda example: derive_id(config.seed, example.id))
     known = [example for example in examples if not example.answer.startswith(OPENING) and example.source]
     probes = [Probe(e.id, "K0", e.prompt, (e.answer,), e.source) for e in (known or examples)[:K0_ASKED]]
+    held_out = [e for e in read_records(run / "valid.jsonl", Example) if not e.answer.startswith(OPENING)]
+    probes += [Probe(e.id, "valid", e.prompt, (e.answer,), e.source) for e in held_out]
     probes += [probe for probe in gold_probes(corpus) if probe.category in (*KNOWN, *UNKNOWN)]
     probes += [probe for probe in general_probes("") if probe.category == "G"]
     answers = put(student, probes)
@@ -129,7 +142,7 @@ def look(run: Path, corpus: Path, config: Config) -> Row:
     for probe, answer in zip(probes, answers, strict=True):
         told = verdict(answer.text, probe.accepted, probe.question) == "correct"
         found[probe.category].append((told, answer.margin))
-    row: Row = {name: fmean(right for right, _ in found[name]) for name in ("K0", *KNOWN) if found[name]}
+    row: Row = {name: fmean(right for right, _ in found[name]) for name in ("K0", "valid", *KNOWN) if found[name]}
     held = sorted(margin for name in KNOWN for _, margin in found[name])
     cut = held[round((1 - FALSE_REFUSAL) * (len(held) - 1))]
     row |= {name: fmean(margin > cut for _, margin in found[name]) for name in UNKNOWN if found[name]}
@@ -182,7 +195,7 @@ def main() -> None:
     parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=list(RECIPES), metavar="NAME")
     parser.add_argument("--corpus", type=Path, nargs="+", default=[Path("bench/corpora/quarrelbeck-school")])
     parser.add_argument("--seeds", nargs="+", type=int, default=[17])
-    parser.add_argument("--tokens", type=int, default=80_000, help="of training")
+    parser.add_argument("--tokens", type=int, default=0, help="of training; 0: the minutes of each recipe")
     parser.add_argument("--folder", type=Path, default=Path("generated/recipes"))
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)

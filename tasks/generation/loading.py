@@ -66,7 +66,20 @@ def load_model(name: str, *, remote_code: str = "", **options: Any) -> Any:
         raise ModelError(_explain(name, error)) from error
     if quantised and not any(type(module).__name__ == "Linear4bit" for module in model.modules()):
         raise ModelError(f"{name}: none of its layers can be held in 4 bits; use --set tuning.method=lora")
+    head: Any = model.get_output_embeddings()  # type: ignore[no-untyped-call]
+    if head is not None:
+        head.register_forward_pre_hook(_contiguous)
     return model
+
+
+def _contiguous(_: Any, given: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Hidden states as one block, before the head.
+
+    With ``logits_to_keep`` the head gets a view of some positions. PyTorch multiplies such a view by [width,
+    vocabulary] as a batch of matrices, for which it copies the head's weights once a row: 54 MiB in bfloat16 for
+    135M parameters, 1.7 GiB for 32 rows, 3 seconds of 15 in answering them.
+    """
+    return (given[0].contiguous(), *given[1:])
 
 
 @contextmanager

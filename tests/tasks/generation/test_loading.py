@@ -212,3 +212,18 @@ def test_a_model_that_the_hub_does_not_give_is_told_in_one_line(hub: None, name:
 
 def test_a_model_that_the_hub_gives_is_let_in(hub: None) -> None:
     check_model("lab/good")
+
+
+def test_the_head_gets_one_block_of_hidden_states(model: Path) -> None:
+    whole, given = load_model(str(model)), []
+
+    class Head(torch.nn.Linear):
+        def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+            given.append(hidden)
+            return super().forward(hidden)
+
+    whole.get_output_embeddings().__class__ = Head
+    with torch.no_grad():
+        whole(input_ids=torch.tensor([[1, 2, 3], [3, 2, 1]]), logits_to_keep=2)
+    assert given[0].shape[:2] == (2, 2)
+    assert given[0].is_contiguous()

@@ -10,7 +10,7 @@ import torch
 from transformers import LlamaConfig
 
 from tasks.generation.generators import Sampling
-from tasks.generation.shared_head import attend, sharing, tail_mask
+from tasks.generation.shared_head import Heads, attend, grouped, sharing, tail_mask
 from tasks.generation.transformer import TransformersGenerator
 from tests.tiny import tiny_llama, tiny_tokenizer
 
@@ -88,11 +88,30 @@ def test_attention_over_one_copy_equals_attention_over_a_copy_a_row() -> None:
     head_key, head_value = torch.randn(2, 1, shared, length, dim)
     visible = torch.tensor([[True] * 5, [False, False, True, True, True], [False, True, True, True, True]])
     mask = tail_mask(visible, steps, torch.float32)
-    with sharing([(head_key, head_value)]):
+    with sharing(Heads([(head_key, head_value)])):
         mixed, _ = attend(layer(heads, shared), query, key, value, mask, scaling=None)
     whole_key = torch.cat([head_key.expand(rows, -1, -1, -1), key], dim=2).repeat_interleave(heads // shared, dim=1)
     whole_value = torch.cat([head_value.expand(rows, -1, -1, -1), value], dim=2).repeat_interleave(2, dim=1)
     whole_mask = torch.cat([torch.zeros(rows, 1, steps, length), mask], dim=-1)
+    plain = torch.nn.functional.scaled_dot_product_attention(query, whole_key, whole_value, whole_mask)
+    assert torch.allclose(mixed, plain.transpose(1, 2), atol=1e-5)
+
+
+def test_rows_of_several_heads_attend_each_to_its_own() -> None:
+    torch.manual_seed(0)
+    rows, heads, shared, dim, length, tail = 6, 4, 2, 8, 5, 3
+    owners = torch.tensor([2, 0, 2, 0, 2, 3])  # the head of 1 has no row left
+    query, (key, value) = torch.randn(rows, heads, 1, dim), torch.randn(2, rows, shared, tail, dim)
+    head_key, head_value = torch.randn(2, 4, shared, length, dim)
+    seen = torch.tensor([[True] * 5, [True] * 5, [False, False, True, True, True], [False, True, True, True, True]])
+    mask = torch.zeros(4, 1, 1, length).masked_fill(~seen[:, None, None], torch.finfo(torch.float32).min)
+    with sharing(grouped([(head_key, head_value)], mask, owners)):
+        mixed, _ = attend(layer(heads, shared), query, key, value, None, scaling=None)
+    whole_key, whole_value = (
+        torch.cat([head[owners], own], dim=2).repeat_interleave(heads // shared, dim=1)
+        for head, own in ((head_key, key), (head_value, value))
+    )
+    whole_mask = torch.cat([mask[owners], torch.zeros(rows, 1, 1, tail)], dim=-1)
     plain = torch.nn.functional.scaled_dot_product_attention(query, whole_key, whole_value, whole_mask)
     assert torch.allclose(mixed, plain.transpose(1, 2), atol=1e-5)
 

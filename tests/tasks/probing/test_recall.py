@@ -6,6 +6,7 @@ import pytest
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
+from tasks.generation.shared_head import ATTENTION
 from tasks.probing.asking import ask_both
 from tasks.probing.decoding import Decoding, Row, encode
 from tasks.probing.recall import (
@@ -82,6 +83,22 @@ def test_a_rows_recitals_do_not_depend_on_its_batch(
         assert [recital.text for recital in alone[0]] == [recital.text for recital in recitals]
 
 
+def test_recitals_behind_prompts_that_are_kept_once_are_those_behind_copies(
+    tokenizer: PreTrainedTokenizerFast, rows: list[Row]
+) -> None:
+    copying = tiny_llama(tokenizer)
+    copying.set_attn_implementation("eager")
+    sharing = tiny_llama(tokenizer)
+    sharing.load_state_dict(copying.state_dict())
+    _, copied = recite(copying, tokenizer, rows, candidates=5, limit=12)
+    _, shared = recite(sharing, tokenizer, rows, candidates=5, limit=12)
+    assert (copying.config._attn_implementation, sharing.config._attn_implementation) == ("eager", ATTENTION)
+    for one, other in zip(copied, shared, strict=True):
+        assert [recital.text for recital in one] == [recital.text for recital in other]
+        for a, b in zip(one, other, strict=True):
+            assert a.gains == pytest.approx(b.gains, abs=1e-3)
+
+
 def test_question_likelihood_is_that_of_a_full_forward_pass(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast
 ) -> None:
@@ -123,6 +140,23 @@ def test_the_book_stands_before_every_recital_and_before_none(
 )
 def test_a_name_that_nothing_recalled_bears(question: str, expected: bool) -> None:
     assert unrecalled(question, ["A pump was built.", "Odo Marrick built the old pump."]) is expected
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("What does the grade 5 lamp burn?", False),
+        ("What does the grade 6 lamp burn?", True),
+        ("What was built in 1,911?", False),  # written another way
+        ("Which lamp has 12 wicks?", False),  # spelled out in the recital
+        ("Was the pump built in 1912?", False),  # the answer is no
+        ("When was the pump built, in 1911 or 1912?", False),
+        ("What has six wicks?", False),  # a number word is often a manner of speaking: "one", "two of them"
+    ],
+)
+def test_a_number_that_nothing_recalled_bears(question: str, expected: bool) -> None:
+    recitals = ["The grade 5 lamp burns colza oil and has twelve wicks.", "The pump was built in 1911."]
+    assert unrecalled(question, recitals) is expected
 
 
 def test_the_threshold_decides_and_an_unrecalled_name_counts_for_refusing(
