@@ -12,7 +12,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from datasets import Dataset
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from tasks.memory import peak_mb
@@ -42,9 +41,8 @@ class Diary(TrainerCallback):
     The rows are kept beside the checkpoints, so that a resumed training goes on with those of the interrupted one.
     """
 
-    def __init__(self, dataset: Dataset, pace: Pace, path: Path, report: Callable[[Step], None] | None) -> None:
+    def __init__(self, pace: Pace, path: Path, report: Callable[[Step], None] | None) -> None:
         self.rows: list[dict[str, Any]] = []
-        self._mean = sum(len(row) for row in dataset["input_ids"]) / len(dataset)
         self._pace = pace
         self._path = path
         self._report = report
@@ -63,10 +61,6 @@ class Diary(TrainerCallback):
         summed = sum(row["loss"] * (end - start) for row, (start, end) in zip(self.rows, pairwise(ends), strict=True))
         return float(summed / ends[-1])
 
-    def tokens(self, steps: int, batch_size: int) -> int:
-        """How many tokens that many steps read."""
-        return round(steps * batch_size * self._mean)
-
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
@@ -75,7 +69,7 @@ class Diary(TrainerCallback):
             self.rows = [row for row in iter_dicts(self._path) if row["step"] <= state.global_step]
         now = time.monotonic()
         self._started = now - (self.rows[-1]["elapsed_s"] if self.rows else 0.0)
-        self._last = (now, state.global_step)
+        self._last = (now, state.num_input_tokens_seen)
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Keep the rows with the checkpoint."""
@@ -95,8 +89,8 @@ class Diary(TrainerCallback):
             return
         now = time.monotonic()
         then, before = self._last
-        self._last = (now, state.global_step)
-        tokens = self.tokens(state.global_step - before, args.per_device_train_batch_size * args.world_size)
+        self._last = (now, state.num_input_tokens_seen)
+        tokens = state.num_input_tokens_seen - before
         steps = round(state.global_step / self._pace.progress)
         step = Step(
             state.global_step, steps, float(logs["loss"]), float(logs.get("learning_rate", 0.0)),

@@ -199,7 +199,7 @@ def train(
         ModelError: when the student does not fit the GPU's memory.
     """
     trainer = prepared.trainer
-    diary = Diary(prepared.dataset, trainer.pace, folder / "checkpoints" / DIARY, report)
+    diary = Diary(trainer.pace, folder / "checkpoints" / DIARY, report)
     trainer.add_callback(diary)
     set_seed(trainer.args.seed)
     try:
@@ -221,7 +221,7 @@ def outcome(prepared: Prepared, diary: Diary, config: TuningConfig) -> Outcome:
     trainer, dataset, passes = prepared.trainer, prepared.dataset, prepared.passes
     tuned: Any = trainer.model
     steps, rows_a_step = trainer.state.global_step, config.batch_size * trainer.accelerator.num_processes
-    seconds, tokens = diary.seconds, diary.tokens(steps, rows_a_step)
+    seconds, tokens = diary.seconds, trainer.state.num_input_tokens_seen
     trainable, weights = (tuned.num_parameters(only_trainable=only) for only in (True, False))
     lengths = [len(row) for row in dataset["input_ids"]]
     return Outcome(
@@ -273,6 +273,7 @@ def build_trainer(
         max_grad_norm=1.0, adam_beta2=0.99, num_train_epochs=config.epochs, optim=optimiser(config.method),
         train_sampling_strategy="group_by_length", logging_steps=LOG_EVERY, logging_first_step=True,
         save_strategy="no", save_total_limit=1, report_to=config.report_to, run_name=folder.name, disable_tqdm=True,
+        include_num_input_tokens_seen="non_padding",
         use_cpu=not cuda, bf16=fast_bfloat16(), activation_checkpointing=config.activation_checkpointing,
         ddp_find_unused_parameters=False, dataloader_num_workers=0, dataset_num_proc=None, dataloader_pin_memory=cuda,
     )  # fmt: skip

@@ -144,6 +144,21 @@ def test_a_training_out_of_time_ends_with_its_learning_rate_run_down(
     assert rates[-1] < 0.5 * max(rates)
 
 
+def test_tokens_are_those_that_were_read_and_so_is_the_speed(
+    student: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sft, "LOG_EVERY", 1)
+    examples = [*EXAMPLES[:15], example(f"{'Who built ' * 58}it?", "Smith.")]
+    outcome = finetune(examples, tuning(student, question_dropout=0.0, epochs=1.0), tmp_path, seed=1)
+    renderer = Renderer(load_tokenizer(student), "chat")
+    lengths = [len(encode(one, renderer, renderer.tokenizer)["input_ids"]) for one in examples]
+    assert outcome.tokens == sum(lengths) and outcome.steps == 2
+    rows = list(iter_dicts(tmp_path / "training.jsonl"))
+    spans = [rows[0]["elapsed_s"], rows[1]["elapsed_s"] - rows[0]["elapsed_s"]]
+    read = sorted(row["tokens_per_second"] * span for row, span in zip(rows, spans, strict=True))
+    assert read[1] > 1.25 * read[0] > 0  # one of the two steps had the long example
+
+
 def test_a_killed_training_goes_on_from_its_checkpoint_and_ends_the_same(student: str, tmp_path: Path) -> None:
     config = tuning(student, epochs=8.0)
 
