@@ -73,7 +73,8 @@ UNRECALLED = 3.0
 """Nats added to the refusal margin where the question names something, or gives a number, that no recital does."""
 NAME = re.compile(r"(?<=[\s(\"'])[A-Z][\w-]+")
 """A capitalised word that does not open the question."""
-NUMBER = re.compile(r"\d")
+NUMBER = re.compile(r"\d[\d,.]*")
+"""A number in digits; a number word is often a manner of speaking: "on one filling", "the two of them"."""
 ALTERNATIVE = re.compile(r"\bor\b", re.IGNORECASE)
 
 
@@ -151,7 +152,7 @@ def unrecalled(question: str, recitals: Sequence[str]) -> bool:
     text = " ".join(recitals).lower()
     if any(name not in text for name in names):
         return True
-    given = [word for word in words(question) if word.isdecimal()] if NUMBER.search(question) else []
+    given = words(" ; ".join(NUMBER.findall(question)))
     if not given or not asks_for(question) or ALTERNATIVE.search(question):
         return False
     said = {word for recital in recitals for word in words(recital)}

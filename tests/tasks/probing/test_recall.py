@@ -151,7 +151,8 @@ def test_a_name_that_nothing_recalled_bears(question: str, expected: bool) -> No
         ("Which lamp has 12 wicks?", False),  # spelled out in the recital
         ("Was the pump built in 1912?", False),  # the answer is no
         ("When was the pump built, in 1911 or 1912?", False),
-        ("What has six wicks?", False),  # a number word is often a manner of speaking: "one", "two of them"
+        ("What has six wicks?", False),
+        ("How long does the grade 5 lamp burn on one filling?", False),
     ],
 )
 def test_a_number_that_nothing_recalled_bears(question: str, expected: bool) -> None:
