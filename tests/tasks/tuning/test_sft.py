@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 import torch
 from bitsandbytes.nn import Linear4bit
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast, TrainerControl, TrainerState, TrainingArguments
 
 from tasks.config import REPLAY, TuningConfig
 from tasks.records import Example, derive_id
 from tasks.storage import iter_dicts
 from tasks.tuning import sft
+from tasks.tuning.diary import Diary
 from tasks.tuning.encoding import (
     IGNORED,
     build_dataset,
@@ -21,6 +22,7 @@ from tasks.tuning.encoding import (
     padding_share,
     prompt_ids,
 )
+from tasks.tuning.pace import Pace
 from tasks.tuning.rendering import Renderer
 from tasks.tuning.sft import build_trainer, finetune, latest_checkpoint
 from tasks.tuning.students import load_student, load_tokenizer, load_tuned, woken_by
@@ -144,19 +146,29 @@ def test_a_training_out_of_time_ends_with_its_learning_rate_run_down(
     assert rates[-1] < 0.5 * max(rates)
 
 
-def test_tokens_are_those_that_were_read_and_so_is_the_speed(
-    student: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sft, "LOG_EVERY", 1)
+def test_tokens_are_those_that_were_read(student: str, tmp_path: Path) -> None:
     examples = [*EXAMPLES[:15], example(f"{'Who built ' * 58}it?", "Smith.")]
-    outcome = finetune(examples, tuning(student, question_dropout=0.0, epochs=1.0), tmp_path, seed=1)
+    outcome = finetune(examples, tuning(student, question_dropout=0.0, epochs=0.5), tmp_path, seed=1)
     renderer = Renderer(load_tokenizer(student), "chat")
-    lengths = [len(encode(one, renderer, renderer.tokenizer)["input_ids"]) for one in examples]
-    assert outcome.tokens == sum(lengths) and outcome.steps == 2
-    rows = list(iter_dicts(tmp_path / "training.jsonl"))
-    spans = [rows[0]["elapsed_s"], rows[1]["elapsed_s"] - rows[0]["elapsed_s"]]
-    read = sorted(row["tokens_per_second"] * span for row, span in zip(rows, spans, strict=True))
-    assert read[1] > 1.25 * read[0] > 0  # one of the two steps had the long example
+    *short, long = [len(encode(one, renderer, renderer.tokenizer)["input_ids"]) for one in examples]
+    assert outcome.steps == 1
+    least, most = 8 * min(short), 8 * max(short)
+    step = outcome.tokens - long if outcome.tokens > most else outcome.tokens
+    assert least - max(short) <= step <= most  # eight rows, the long one among them or not: not eight of mean length
+
+
+def test_a_steps_speed_is_that_of_the_tokens_it_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter([0.0, 0.0, 2.0, 4.0])
+    monkeypatch.setattr("tasks.tuning.diary.time.monotonic", lambda: next(seconds))
+    pace = Pace(60.0, clock=lambda: 0.0)
+    pace.progress = 0.5
+    diary = Diary(pace, tmp_path / "diary.jsonl", None)
+    arguments, control = TrainingArguments(output_dir=str(tmp_path)), TrainerControl()
+    diary.on_train_begin(arguments, TrainerState(), control)
+    for step, seen in ((1, 600), (2, 900)):
+        state = TrainerState(global_step=step, num_input_tokens_seen=seen)
+        diary.on_log(arguments, state, control, {"loss": 1.0})
+    assert [row["tokens_per_second"] for row in diary.rows] == [300.0, 150.0]
 
 
 def test_a_killed_training_goes_on_from_its_checkpoint_and_ends_the_same(student: str, tmp_path: Path) -> None:
