@@ -65,13 +65,13 @@ RECIPES: dict[str, list[str]] = {
     "rank 8": ["tuning.rank=8", "tuning.alpha=16"],
     "rank 128": ["tuning.rank=128", "tuning.alpha=256"],
     "full tuning": FULL_TUNING,
-    "half the learning rate": ["tuning.learning_rate=6e-4"],
-    "twice the learning rate": ["tuning.learning_rate=2.4e-3"],
+    "half the learning rate": ["tuning.learning_rate=1.2e-3"],
+    "twice the learning rate": ["tuning.learning_rate=4.8e-3"],
     "constant learning rate": ["tuning.schedule=constant_with_warmup"],
     "batches of 16": ["tuning.batch_size=16"],
-    "batches of 16, twice the learning rate": ["tuning.batch_size=16", "tuning.learning_rate=2.4e-3"],
+    "batches of 16, twice the learning rate": ["tuning.batch_size=16", "tuning.learning_rate=4.8e-3"],
     "batches of 32": ["tuning.batch_size=32"],
-    "batches of 32, twice the learning rate": ["tuning.batch_size=32", "tuning.learning_rate=2.4e-3"],
+    "batches of 32, twice the learning rate": ["tuning.batch_size=32", "tuning.learning_rate=4.8e-3"],
     "[INST]": ["tuning.template=llama2"],
 }
 KNOWN, UNKNOWN = ("K1", "K2"), ("U1", "U2", "U3")
