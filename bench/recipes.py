@@ -68,6 +68,7 @@ RECIPES: dict[str, list[str]] = {
     "half the learning rate": ["tuning.learning_rate=1.2e-3"],
     "twice the learning rate": ["tuning.learning_rate=4.8e-3"],
     "constant learning rate": ["tuning.schedule=constant_with_warmup"],
+    "batches of 4": ["tuning.batch_size=4"],
     "batches of 16": ["tuning.batch_size=16"],
     "batches of 16, twice the learning rate": ["tuning.batch_size=16", "tuning.learning_rate=4.8e-3"],
     "batches of 32": ["tuning.batch_size=32"],

@@ -7,6 +7,7 @@ where the mean of answered knowns and refused unknowns is largest (Youden's inde
 knowns refused.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -56,7 +57,7 @@ def calibrate(
     examples = noisy_passes(examples, dropout, 1, seed=seed)
     prompts = [renderer.asked(item.prompt, source=item.source, system=item.system) for item in examples]
     opening = renderer.answer_opening(OPENING)
-    whole = replace(decoding, threshold=None)
+    declining = replace(decoding, threshold=-math.inf)  # margins are wanted, and no answers
     questions = [item.prompt for item in examples]
     answers = (
         ask(
@@ -66,7 +67,7 @@ def calibrate(
             opening=opening,
             questions=questions,
             base=base,
-            decoding=whole,
+            decoding=declining,
             progress=progress,
         )
         if prompts

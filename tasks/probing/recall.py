@@ -15,6 +15,7 @@ Measured on the demo manual, SmolLM2-135M, one adapter: held-out paraphrases 28%
 (bench/results/recipes.md).
 """
 
+import math
 import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -114,33 +115,45 @@ def answer_by_recital(
     The margin is the log odds of the opening against all else, plus ``UNRECALLED`` for a name or number that nothing
     recalled bears; above the threshold the answer is the opening. How likely the likeliest recital is has no part in
     it: where several sentences of the book come to mind, none of them is likely, and the answer is known all the same.
+    Recitals are weighed only where one of them will be the answer.
 
     Args:
         tuned: the model that recalls.
         base: gives the untuned model, which checks.
     """
-    refusals, found = recite(tuned, tokenizer, rows, candidates=decoding.recitals, limit=decoding.max_new_tokens)
-    with base() as model:
-        gains = relevance(
-            model, tokenizer, [row.question for row in rows], found, size=2 * decoding.batch_size, book=decoding.book
-        )
     limit = decoding.threshold or 0.0
-    answers = []
-    for row, refusal, recitals, gained in zip(rows, refusals, found, gains, strict=True):
-        scores = [
-            gain
-            + HEAD_WEIGHT * recital.head
-            + TAIL_WEIGHT * recital.tail
-            - OTHER_KIND * (not may_answer(row.question, recital.text))
-            for gain, recital in zip(gained, recitals, strict=True)
-        ]
-        best = recitals[max(range(len(recitals)), key=lambda place: scores[place])]
-        margin = margin_of(refusal, 0.0, refused=True)
-        margin += UNRECALLED * unrecalled(row.question, [recital.text for recital in recitals])
-        refused = bool(row.opening) and margin > limit
-        text = row.refusal if refused else best.text
-        answers.append(Answer(text, margin))
+    refusals, found = recite(
+        tuned, tokenizer, rows, candidates=decoding.recitals, limit=decoding.max_new_tokens, threshold=limit
+    )
+    margins = [
+        margin_of(refusal, 0.0, refused=True)
+        + UNRECALLED * unrecalled(row.question, [recital.text for recital in recitals])
+        for row, refusal, recitals in zip(rows, refusals, found, strict=True)
+    ]
+    answers = [Answer(row.refusal, margin) for row, margin in zip(rows, margins, strict=True)]
+    answered = [place for place, row in enumerate(rows) if not _declined(row, margins[place], limit)]
+    if answered:
+        questions, recalled = [rows[place].question for place in answered], [found[place] for place in answered]
+        with base() as model:
+            gains = relevance(model, tokenizer, questions, recalled, size=2 * decoding.batch_size, book=decoding.book)
+        for place, gained in zip(answered, gains, strict=True):
+            answers[place] = Answer(_best(rows[place].question, found[place], gained).text, margins[place])
     return answers
+
+
+def _declined(row: Row, margin: float, threshold: float) -> bool:
+    return bool(row.opening) and margin > threshold
+
+
+def _best(question: str, recitals: Sequence[Recital], gains: Sequence[float]) -> Recital:
+    scores = [
+        gain
+        + HEAD_WEIGHT * recital.head
+        + TAIL_WEIGHT * recital.tail
+        - OTHER_KIND * (not may_answer(question, recital.text))
+        for gain, recital in zip(gains, recitals, strict=True)
+    ]
+    return recitals[max(range(len(recitals)), key=lambda place: scores[place])]
 
 
 def unrecalled(question: str, recitals: Sequence[str]) -> bool:
@@ -148,10 +161,15 @@ def unrecalled(question: str, recitals: Sequence[str]) -> bool:
 
     A number that is itself in question ("Was it 40?", "Was it 30 or 40?") may well be the wrong one.
     """
-    names = [name.lower() for name in NAME.findall(question)]
+    return _unnamed(question, recitals) or _uncounted(question, recitals)
+
+
+def _unnamed(question: str, recitals: Sequence[str]) -> bool:
     text = " ".join(recitals).lower()
-    if any(name not in text for name in names):
-        return True
+    return any(name.lower() not in text for name in NAME.findall(question))
+
+
+def _uncounted(question: str, recitals: Sequence[str]) -> bool:
     given = words(" ; ".join(NUMBER.findall(question)))
     if not given or not asks_for(question) or ALTERNATIVE.search(question):
         return False
@@ -159,40 +177,75 @@ def unrecalled(question: str, recitals: Sequence[str]) -> bool:
     return any(number not in said for number in given)
 
 
+def _settled(question: str, begun: Sequence[str]) -> bool:
+    """Whether nothing that recitals which have begun so may still say makes the question ``unrecalled``.
+
+    A name that was said stays said; a number may have more digits to come.
+    """
+    return not _unnamed(question, begun) and not _uncounted(question, [])
+
+
 def recite(
-    model: nn.Module, tokenizer: PreTrainedTokenizerBase, rows: Sequence[Row], *, candidates: int, limit: int
+    model: nn.Module,
+    tokenizer: PreTrainedTokenizerBase,
+    rows: Sequence[Row],
+    *,
+    candidates: int,
+    limit: int,
+    threshold: float = math.inf,
 ) -> tuple[list[float], list[list[Recital]]]:
     """(log P(opening), recitals) of each row: a beam over the first tokens, each hypothesis then finished greedily.
 
-    The refusal opening's first token is left out at the start, so that every recital asserts something.
+    The refusal opening's first token is left out at the start, so that every recital asserts something. A row whose
+    margin is above ``threshold`` will be declined; it is recited no further than it takes to know its margin, which is
+    not at all where it names nothing.
     """
     ends = end_tokens(model, tokenizer)
+    found: list[list[Recital]] = [[] for _ in rows]
     with evaluating(model):
         state = prefill(model, [row.prompt for row in rows])
         refusals = score_openings(model, state, [row.opening for row in rows])
-        for place, row in enumerate(rows):
-            if row.opening:
-                state.logits[place, row.opening[0]] = -torch.inf
-        beam = _first(model, state, candidates)
+        declined = [
+            _declined(row, margin_of(refusal, 0.0, refused=True), threshold)
+            for row, refusal in zip(rows, refusals, strict=True)
+        ]
+        recited = [place for place, row in enumerate(rows) if not (declined[place] and _settled(row.question, []))]
+        if not recited:
+            return refusals, found
+        places = torch.tensor(recited, device=state.mask.device)
+        select(state, places)
+        state.logits = state.logits[places]
+        for place, row in enumerate(recited):
+            if rows[row].opening:
+                state.logits[place, rows[row].opening[0]] = -torch.inf
+        beam = _first(model, state, candidates, recited)
         for _ in range(1, min(SEARCHED, limit)):
             _advance(model, state, beam)
             beam = _widen(state, beam, candidates, ends)
+        for row in (row for row in recited if declined[row]):
+            begun = [one for one in beam if one.row == row]
+            if _settled(rows[row].question, [_text(tokenizer, one) for one in begun]):
+                for one in begun:
+                    one.ended = True
         _finish(model, state, beam, limit, ends)
-    found: list[list[Recital]] = [[] for _ in rows]
     for one in beam:
-        text = str(tokenizer.decode(one.tokens, skip_special_tokens=True)).strip()
+        text = _text(tokenizer, one)
         if all(text != other.text for other in found[one.row]):
             found[one.row].append(Recital(one.tokens, text, one.gains))
     return refusals, found
 
 
-def _first(model: nn.Module, state: State, candidates: int) -> list[_Hypothesis]:
+def _text(tokenizer: PreTrainedTokenizerBase, one: _Hypothesis) -> str:
+    return str(tokenizer.decode(one.tokens, skip_special_tokens=True)).strip()
+
+
+def _first(model: nn.Module, state: State, candidates: int, rows: Sequence[int]) -> list[_Hypothesis]:
     likely, tokens = _likeliest(state.logits, candidates)
     fork(model, state, candidates)
     return [
-        _Hypothesis(row, [tokens[row][place]], [likely[row][place]])
-        for row in range(len(likely))
-        for place in range(candidates)
+        _Hypothesis(row, [token], [gain])
+        for row, gains, ids in zip(rows, likely, tokens, strict=True)
+        for gain, token in zip(gains, ids, strict=True)
     ]
 
 

@@ -1,9 +1,12 @@
 """Recitals of a tiny model: what the beam finds, how a question is weighed behind them, when to refuse."""
 
-from contextlib import nullcontext
+import math
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from tasks.generation.shared_head import ATTENTION
@@ -174,6 +177,45 @@ def test_the_threshold_decides_and_an_unrecalled_name_counts_for_refusing(
     named = encode(tokenizer, QUESTIONS[0], OPENING, limit=12, question=QUESTIONS[0])
     nameless = Row(named.prompt, named.opening, QUESTIONS[0].lower())
     assert asked(0, [named])[0][1] - asked(0, [nameless])[0][1] == pytest.approx(UNRECALLED, abs=1e-3)
+
+
+def test_a_declined_row_is_recited_only_as_far_as_its_margin_needs_and_its_recitals_are_not_weighed(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast
+) -> None:
+    def unasked() -> AbstractContextManager[nn.Module]:
+        raise AssertionError("the base was asked about recitals of which none will be an answer")
+
+    named, nameless, counted = (
+        encode(tokenizer, question, OPENING, limit=12, question=question)
+        for question in ("Who built the pump at Marrick?", "Who built the pump?", "How many had 240 wheels?")
+    )
+    whole = [recite(model, tokenizer, [row], candidates=3, limit=10) for row in (named, nameless, counted)]
+    likely, found = recite(model, tokenizer, [named, nameless, counted], candidates=3, limit=10, threshold=-math.inf)
+    assert likely == pytest.approx([refusals[0] for refusals, _ in whole], abs=1e-3)
+    assert found[1] == []
+    for place in (0, 2):  # neither is borne by what a random model says: all of it has to be heard
+        assert [one.text for one in found[place]] == [one.text for one in whole[place][1][0]]
+    everything = Decoding(4, 10, threshold=1e6, recitals=3)
+    answered = answer_by_recital(model, lambda: nullcontext(model), tokenizer, [named, nameless, counted], everything)
+    nothing = replace(everything, threshold=-math.inf)
+    declined = answer_by_recital(model, unasked, tokenizer, [named, nameless, counted], nothing)
+    assert {answer.text for answer in declined} == {OPENING.strip()}
+    assert [a.margin for a in declined] == pytest.approx([a.margin for a in answered], abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [("Who saw Qu?", SEARCHED), ("Who saw Quill?", 10), ("What did Qu lift, and how many of the 240?", 10)],
+)
+def test_a_declined_row_is_heard_to_the_end_unless_its_names_were_said_at_the_beginning(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, rows: list[Row], question: str, expected: int
+) -> None:
+    _, (plain,) = recite(model, tokenizer, [rows[1]], candidates=3, limit=10)
+    assert any("Qu" in tokenizer.decode(one.tokens[:SEARCHED]) for one in plain)
+    _, (found,) = recite(
+        model, tokenizer, [replace(rows[1], question=question)], candidates=3, limit=10, threshold=-math.inf
+    )
+    assert {len(one.tokens) for one in found} == {expected}
 
 
 def test_tail_is_the_mean_behind_the_searched_tokens() -> None:
