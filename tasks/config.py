@@ -187,6 +187,9 @@ class TuningConfig(Section):
     dropout: float = Field(0.0, ge=0, lt=1, description="of the adapter's inputs")
     # Four times that of the full preset: few steps (bench/results/recipes.md, "At equal minutes").
     learning_rate: float = Field(2.4e-3, gt=0, description="at its highest, after the warm-up")
+    loraplus_lr_ratio: float = Field(
+        8.0, ge=1, description="the adapter's B matrices learn at this many times the rate of its A matrices (LoRA+)"
+    )
     warmup: float = Field(0.05, ge=0, lt=1, description="share of the steps")
     schedule: str = Field("cosine", description="a scheduler name of transformers")
     epochs: float = Field(6.0, gt=0, description="passes over the examples")

@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from accelerate.utils import DistributedType
 from datasets import Dataset
 from peft import LoraConfig, PeftModel
+from peft.optimizers import create_loraplus_optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import (
     PreTrainedModel,
@@ -281,6 +282,7 @@ def build_trainer(
     trainer = CompletionTrainer(
         model=model, args=arguments, train_dataset=dataset, processing_class=tokenizer,
         peft_config=None if config.method == "full" else adapter, pace=pace,
+        loraplus_lr_ratio=config.loraplus_lr_ratio,
     )  # fmt: skip
     if not cuda:
         attend_plainly(model, config.max_length)
@@ -294,13 +296,26 @@ class CompletionTrainer(SFTTrainer):
     """SFTTrainer, with the vocabulary head computed on a CPU where a label stands and nowhere else.
 
     SFTTrainer's own head saves a GPU's memory: it computes the logits in tiles, twice, and multiplies in float32. On
-    a CPU that costs more than half of the speed (bench/results/tuning.md). The learning rate follows ``pace``.
+    a CPU that costs more than half of the speed (bench/results/tuning.md). The learning rate follows ``pace``; that of
+    an adapter's B matrices is ``loraplus_lr_ratio`` times that of its A matrices.
     """
 
-    def __init__(self, *, pace: Pace, **arguments: Any) -> None:
+    def __init__(self, *, pace: Pace, loraplus_lr_ratio: float = 1.0, **arguments: Any) -> None:
         self.pace = pace
+        self.loraplus_lr_ratio = loraplus_lr_ratio
         self._frozen_head: torch.Tensor | None = None
         super().__init__(callbacks=[pace], **arguments)
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """The configured optimiser, over A and B matrices apart where there is an adapter (LoRA+, arXiv:2402.12354)."""
+        tuned: Any = self.model if model is None else model
+        if self.optimizer is None and isinstance(self.model, PeftModel):
+            kind, options = self.get_optimizer_cls_and_kwargs(self.args, tuned)
+            self.optimizer = create_loraplus_optimizer(
+                tuned, kind, loraplus_lr_ratio=self.loraplus_lr_ratio, loraplus_weight_decay=self.args.weight_decay,
+                **options,
+            )  # fmt: skip
+        return super().create_optimizer(model)
 
     def create_scheduler(
         self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None

@@ -214,6 +214,26 @@ def test_training_moves_the_adapter_and_no_bit_of_the_base(student: str, tmp_pat
     assert len(packed) == (14 if method == "qlora" else 0)  # seven in each of two layers; the head is not packed
 
 
+@pytest.mark.parametrize(("method", "rates"), [("lora", {"lora_A": 0.01, "lora_B": 0.04}), ("full", {"": 0.01})])
+def test_b_matrices_learn_at_a_multiple_of_the_rate(
+    student: str, tmp_path: Path, method: str, rates: dict[str, float]
+) -> None:
+    config = tuning(student, method=method, learning_rate=0.01, loraplus_lr_ratio=4.0)
+    tokenizer = load_tokenizer(student)
+    dataset, _ = build_dataset(EXAMPLES[:8], Renderer(tokenizer, "chat"), tokenizer, longest=256)
+    trainer = build_trainer(load_student(student, method=method), config, dataset, tokenizer, tmp_path, seed=1)
+    model: Any = trainer.model
+    optimiser = trainer.create_optimizer()
+    found = {id(weight): group["lr"] for group in optimiser.param_groups for weight in group["params"]}
+    expected = {
+        id(weight): next(rate for part, rate in rates.items() if part in name)
+        for name, weight in model.named_parameters()
+        if weight.requires_grad
+    }
+    assert found == expected
+    assert optimiser.defaults["betas"] == (0.9, 0.99)
+
+
 def test_asking_a_model_in_four_bits_leaves_its_gradients_as_they_were(student: str) -> None:
     ids = torch.tensor([[5, 6, 7, 8]])
     gradients = []
