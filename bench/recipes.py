@@ -3,10 +3,11 @@
 Each recipe is the quick preset with a few settings changed. All are trained for the same minutes, which is what a user
 has (on a machine that does nothing else), or for the same number of tokens, so that a busy machine changes no figure;
 then they are asked the corpus' hand-written questions. What is measured already (``rows.jsonl``) is not measured again:
-a sweep that was stopped goes on.
+a sweep that was stopped goes on. ``--loss-only`` asks nothing: minutes a row, for settings of the training itself.
 
     K0               training questions (48 of them), right
-    valid            questions of validation that have an answer: another form of a question that was trained
+    nats             a token of validation's answers behind their questions: another form of a question that was trained
+    valid            the same questions, right
     K1, K2           held-out questions, right with nothing refused: what the model knows and finds
     AUROC            known (K1, K2) against unknown (U1 to U3) by the refusal margin
     U1, U2, U3       declined at the threshold that declines a tenth of the known
@@ -24,6 +25,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from flows.curate import gold_probes
 from flows.engine import local_api, set_environment
 from flows.finetune import taught
@@ -32,7 +35,7 @@ from flows.students import Student, open_student
 from tasks.config import Config, TuningConfig
 from tasks.curation.refusals import OPENING
 from tasks.probing.asking import ask, perplexities
-from tasks.probing.decoding import Answer
+from tasks.probing.decoding import Answer, batches, encode, evaluating, prefill, token_gains
 from tasks.probing.general import general_probes, general_text
 from tasks.probing.metrics import auroc
 from tasks.probing.scoring import verdict
@@ -65,18 +68,22 @@ RECIPES: dict[str, list[str]] = {
     "rank 8": ["tuning.rank=8", "tuning.alpha=16"],
     "rank 128": ["tuning.rank=128", "tuning.alpha=256"],
     "full tuning": FULL_TUNING,
-    "half the learning rate": ["tuning.learning_rate=1.2e-3"],
-    "twice the learning rate": ["tuning.learning_rate=4.8e-3"],
+    "half the learning rate": ["tuning.learning_rate=4.2e-4"],
+    "twice the learning rate": ["tuning.learning_rate=1.7e-3"],
     "constant learning rate": ["tuning.schedule=constant_with_warmup"],
-    "batches of 4": ["tuning.batch_size=4"],
+    "plain LoRA": ["tuning.loraplus_lr_ratio=1", "tuning.learning_rate=2.4e-3"],
+    "plain LoRA, batches of 8": ["tuning.loraplus_lr_ratio=1", "tuning.learning_rate=2.4e-3", "tuning.batch_size=8"],
+    "batches of 8": ["tuning.batch_size=8"],
     "batches of 16": ["tuning.batch_size=16"],
-    "batches of 16, twice the learning rate": ["tuning.batch_size=16", "tuning.learning_rate=4.8e-3"],
+    "batches of 16, twice the learning rate": ["tuning.batch_size=16", "tuning.learning_rate=1.7e-3"],
     "batches of 32": ["tuning.batch_size=32"],
-    "batches of 32, twice the learning rate": ["tuning.batch_size=32", "tuning.learning_rate=4.8e-3"],
+    "batches of 32, twice the learning rate": ["tuning.batch_size=32", "tuning.learning_rate=1.7e-3"],
     "[INST]": ["tuning.template=llama2"],
 }
 KNOWN, UNKNOWN = ("K1", "K2"), ("U1", "U2", "U3")
-SHOWN = ("K0", "valid", "K1", "K2", "AUROC", "U1", "U2", "U3", "general", "ppl")
+SHOWN = ("nats", "K0", "valid", "K1", "K2", "AUROC", "U1", "U2", "U3", "general", "ppl")
+MEASURED = ("recipe", "corpus", "seed", "tokens", "loss_only")
+"""What tells one row from another."""
 FALSE_REFUSAL = 0.1
 K0_ASKED = 48
 Row = dict[str, Any]
@@ -102,7 +109,12 @@ def tune(run: Path, config: Config, tokens: int) -> Row:
     else:
         prepared = sft.prepare(examples, config.tuning, run, seed=config.seed, statements=statements)
         outcome = sft.train(prepared, config.tuning, run)
-    return {"epochs": outcome.epochs, "loss": outcome.final_loss, "minutes": outcome.seconds / 60}
+    return {
+        "epochs": outcome.epochs,
+        "loss": outcome.final_loss,
+        "minutes": outcome.seconds / 60,
+        "tokens_per_second": outcome.tokens_per_second,
+    }
 
 
 def train_for(
@@ -128,14 +140,34 @@ def put(student: Student, probes: Sequence[Probe]) -> list[Answer]:
     )  # fmt: skip
 
 
-def look(run: Path, corpus: Path, config: Config) -> Row:
-    """The figures of a recipe's model."""
-    student = open_student(run, config)
+def held_out(run: Path) -> list[Example]:
+    """Questions of validation that have an answer."""
+    return [e for e in read_records(run / "valid.jsonl", Example) if not e.answer.startswith(OPENING)]
+
+
+def held_out_loss(student: Student, run: Path) -> float:
+    """Nats a token of validation's answers behind their questions."""
+    rows = [
+        encode(
+            student.tokenizer, student.prompt(e.prompt, source=e.source, system=e.system),
+            student.renderer.answer_opening(e.answer), limit=256,
+        )
+        for e in held_out(run)
+    ]  # fmt: skip
+    gains: list[torch.Tensor] = []
+    with evaluating(student.tuned):
+        for batch in batches([len(row.prompt) for row in rows], student.decoding.batch_size):
+            state = prefill(student.tuned, [rows[place].prompt for place in batch])
+            gains += token_gains(student.tuned, state, [rows[place].opening for place in batch])
+    return -float(torch.cat(gains).mean())
+
+
+def look(student: Student, run: Path, corpus: Path, config: Config) -> Row:
+    """How a recipe's model answers."""
     examples = sorted(taught(run)[0], key=lambda example: derive_id(config.seed, example.id))
     known = [example for example in examples if not example.answer.startswith(OPENING) and example.source]
     probes = [Probe(e.id, "K0", e.prompt, (e.answer,), e.source) for e in (known or examples)[:K0_ASKED]]
-    held_out = [e for e in read_records(run / "valid.jsonl", Example) if not e.answer.startswith(OPENING)]
-    probes += [Probe(e.id, "valid", e.prompt, (e.answer,), e.source) for e in held_out]
+    probes += [Probe(e.id, "valid", e.prompt, (e.answer,), e.source) for e in held_out(run)]
     probes += [probe for probe in gold_probes(corpus) if probe.category in (*KNOWN, *UNKNOWN)]
     probes += [probe for probe in general_probes("") if probe.category == "G"]
     answers = put(student, probes)
@@ -173,21 +205,22 @@ def table(rows: Sequence[Row]) -> str:
 def _cell(name: str, values: Sequence[float]) -> str:
     if not values:
         return ""
-    shown = (lambda value: f"{value:.2f}") if name == "AUROC" else (lambda value: f"{value:.0%}")
+    shown = (lambda value: f"{value:.2f}") if name in ("AUROC", "nats") else (lambda value: f"{value:.0%}")
     spread = f" ({shown(min(values))}-{shown(max(values))})" if len(values) > 1 else ""
     return shown(fmean(values)) + spread
 
 
-def measure(recipe: str, corpus: Path, seed: int, tokens: int, folder: Path) -> Row:
+def measure(recipe: str, corpus: Path, seed: int, tokens: int, folder: Path, *, loss_only: bool) -> Row:
     """One recipe on one corpus with one seed."""
     config = Config.build("quick", [*RECIPES[recipe], f"seed={seed}"])
     run = folder / f"{recipe.replace(' ', '-')}-{corpus.name}-{seed}"
     compose(corpus, run, config)
-    trained = tune(run, config, tokens)
+    row: Row = {"recipe": recipe, "corpus": corpus.name, "seed": seed, "tokens": tokens, "loss_only": loss_only}
+    row |= tune(run, config, tokens)
     write_json(run / "adapter" / "calibration.json", {"threshold": 0.0})
-    return (
-        {"recipe": recipe, "corpus": corpus.name, "seed": seed, "tokens": tokens} | trained | look(run, corpus, config)
-    )
+    student = open_student(run, config)
+    row["nats"] = held_out_loss(student, run)
+    return row if loss_only else row | look(student, run, corpus, config)
 
 
 def main() -> None:
@@ -197,22 +230,25 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, nargs="+", default=[Path("bench/corpora/quarrelbeck-school")])
     parser.add_argument("--seeds", nargs="+", type=int, default=[17])
     parser.add_argument("--tokens", type=int, default=0, help="of training; 0: the minutes of each recipe")
+    parser.add_argument("--loss-only", action="store_true", help="ask no questions")
     parser.add_argument("--folder", type=Path, default=Path("generated/recipes"))
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     kept = options.folder / "rows.jsonl"
     rows = list(iter_dicts(kept)) if kept.is_file() else []
-    done = {(row["recipe"], row["corpus"], row["seed"], row["tokens"]) for row in rows}
+    done = {tuple(row.get(name, False) for name in MEASURED) for row in rows}
     set_environment()
     with local_api() as api:
         api.wait()
         for recipe in options.recipes:
             for corpus in options.corpus:
                 for seed in options.seeds:
-                    if (recipe, corpus.name, seed, options.tokens) in done:
+                    if (recipe, corpus.name, seed, options.tokens, options.loss_only) in done:
                         continue
                     started = time.monotonic()
-                    rows.append(measure(recipe, corpus, seed, options.tokens, options.folder))
+                    rows.append(
+                        measure(recipe, corpus, seed, options.tokens, options.folder, loss_only=options.loss_only)
+                    )
                     write_records(kept, rows)
                     print(f"{recipe}: {(time.monotonic() - started) / 60:.0f} min, {os.cpu_count()} cores", flush=True)
     print(table(rows))
