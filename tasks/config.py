@@ -196,7 +196,7 @@ class TuningConfig(Section):
     schedule: str = Field("cosine", description="a scheduler name of transformers")
     epochs: float = Field(6.0, gt=0, description="passes over the examples")
     minutes: float = Field(
-        6.5, gt=0, description="training ends here at the latest, its schedule stretched to end with it"
+        7.5, gt=0, description="training ends here at the latest, its schedule stretched to end with it"
     )
     batch_size: int = Field(4, ge=1, description="examples a step")
     max_length: int = Field(256, ge=16, description="tokens; longer examples are rejected, never cut")
@@ -237,7 +237,7 @@ class ProbeConfig(Section):
 
     batch_size: int = Field(32, ge=1, description="probes asked at once")
     max_new_tokens: int = Field(48, ge=1, description="longest answer, in tokens of the student")
-    recitals: int = Field(12, ge=0, le=64, description="answers recalled and compared before one is given; 0: greedy")
+    recitals: int = Field(8, ge=0, le=64, description="answers recalled and compared before one is given; 0: greedy")
     drawn: int = Field(12, ge=0, description="generated probes of each category, besides the hand-written ones")
     margin_threshold: float | None = Field(
         None, description="refuse when the refusal margin exceeds this; None: the value chosen on validation"
