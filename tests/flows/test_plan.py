@@ -79,10 +79,10 @@ def test_a_budget_ends_the_calls_after_the_batch_that_it_ends_in(model: Path, co
 
 def test_earlier_runs_are_remembered(corpus: Path, speeds: None) -> None:
     config = built(**{"generation.generator": "none", "tuning.student": "nobody/nothing", "tuning.epochs": 1})
-    note_speed("training nobody/nothing lora 8", Speed(2.0, 900))
+    note_speed(f"training nobody/nothing lora {config.tuning.batch_size}", Speed(2.0, 900))
     note_speed("preparing nobody/nothing lora", Speed(10.0))
     note_speed("settling nobody/nothing lora", Speed(0.5))
-    note_speed("probing nobody/nothing lora 12", Speed(0.25))
+    note_speed(f"probing nobody/nothing lora {config.probing.recitals}", Speed(0.25))
     found = plan(corpus, config)
     finetune, probe = (next(stage for stage in found.stages if stage.name == name) for name in ("finetune", "probe"))
     assert finetune.basis == probe.basis == BEFORE and found.calls == 0
