@@ -17,6 +17,7 @@ a sweep that was stopped goes on. ``--loss-only`` asks nothing: minutes a row, f
 
 import argparse
 import os
+import shutil
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -213,10 +214,11 @@ def _cell(name: str, values: Sequence[float]) -> str:
 def measure(recipe: str, corpus: Path, seed: int, tokens: int, folder: Path, *, loss_only: bool) -> Row:
     """One recipe on one corpus with one seed."""
     config = Config.build("quick", [*RECIPES[recipe], f"seed={seed}"])
-    run = folder / f"{recipe.replace(' ', '-')}-{corpus.name}-{seed}"
+    run = folder / f"{recipe.replace(' ', '-')}-{corpus.name}-{seed}-{tokens}"
     compose(corpus, run, config)
     row: Row = {"recipe": recipe, "corpus": corpus.name, "seed": seed, "tokens": tokens, "loss_only": loss_only}
     row |= tune(run, config, tokens)
+    shutil.rmtree(run / "checkpoints")  # a finished training is no beginning of the next one in this folder
     write_json(run / "adapter" / "calibration.json", {"threshold": 0.0})
     student = open_student(run, config)
     row["nats"] = held_out_loss(student, run)
