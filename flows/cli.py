@@ -15,6 +15,7 @@ import traceback
 
 import click
 
+from flows.allocator import begin_with_fast_malloc
 from flows.commands import machine, running, using
 from flows.commands.options import say_how_to_go_on
 from tasks.errors import ClosedbookError
@@ -24,7 +25,10 @@ USAGE, FAILED, STOPPED = 2, 1, 130
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the console command and end the process with its exit code."""
-    code = execute(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None:
+        arguments = sys.argv[1:]
+        begin_with_fast_malloc(arguments)
+    code = execute(arguments)
     if code == STOPPED:
         sys.stdout.flush()
         os._exit(code)  # taking a process with torch and spaCy in it apart takes seconds, and Ctrl-C is to be quick

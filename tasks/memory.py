@@ -6,6 +6,7 @@ A process's high-water mark never falls by itself, so that a small model trained
 Linux sets it back on request (man 5 proc, clear_refs); elsewhere the figure is the peak since the process began.
 """
 
+import contextlib
 import ctypes
 import resource
 import sys
@@ -13,6 +14,8 @@ from pathlib import Path
 
 _CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 _RESET_PEAK = "5"
+TBB_CLEAN = ("scalable_allocation_command", (0, None))
+"""oneTBB's call to release its buffers, where its malloc is preloaded (flows/allocator.py)."""
 
 
 def reset_peak() -> None:
@@ -37,8 +40,7 @@ def peak_mb() -> float:
 
 
 def give_back_freed() -> None:
-    """Have glibc return what was freed, which training keeps for its next step, to the machine."""
-    try:
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
-    except (OSError, AttributeError):  # another C library, which returns it by itself or not at all
-        return
+    """Have the allocator return what was freed, which training keeps for its next step, to the machine."""
+    for library, function, arguments in (("libc.so.6", "malloc_trim", (0,)), (None, *TBB_CLEAN)):
+        with contextlib.suppress(OSError, AttributeError):  # another one, which returns it by itself or not at all
+            getattr(ctypes.CDLL(library), function)(*arguments)
