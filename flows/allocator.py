@@ -28,7 +28,7 @@ def begin_with_fast_malloc(arguments: Sequence[str]) -> None:
         return
     preloaded = preload(installed())
     if preloaded:
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | {VARIABLE: preloaded})  # noqa: S606
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | {VARIABLE: preloaded})
 
 
 def installed() -> list[Path]:
