@@ -65,8 +65,11 @@ def main() -> None:
         return
     if not preload(installed()):
         parser.error("tbb is not installed, or its path has a blank or a colon in it")
-    first, second = sorted(os.sched_getaffinity(0))[:2]
-    print(table([beside_each_other(options.run, options.steps, cores) for cores in ((first, second), (second, first))]))
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        parser.error("one core: the two trainings need one each")
+    first, second = cores[:2]
+    print(table([beside_each_other(options.run, options.steps, pair) for pair in ((first, second), (second, first))]))
 
 
 if __name__ == "__main__":

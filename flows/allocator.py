@@ -4,9 +4,10 @@
 
 A step on a CPU asks for some 3,000 blocks of memory, in other sizes with each length of batch. Glibc splits and joins
 what was freed until a step finds its blocks scattered and cold. An allocator with classes of sizes hands out the block
-that was used last: a tenth faster in batches of 4, a third and more in batches of 8 (bench/results/tuning.md). Only
-the loader can put one in, before a process begins: hence the second beginning, of the same process id. It takes the
-wheel `tbb`; where that is not (it is for Linux on x86-64), or LD_PRELOAD is set already, all stays as it is.
+that was used last: a tenth faster in batches of 4; in batches of 8 as much at first, a third and more after 60 steps
+(bench/results/tuning.md). Only the loader can put one in, before a process begins: hence the second beginning, of the
+same process id. It takes the wheel `tbb`; where that is not (it is for Linux on x86-64), or LD_PRELOAD is set already,
+all stays as it is.
 """
 
 import os

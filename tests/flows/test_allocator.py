@@ -66,3 +66,23 @@ def test_one_library_alone_is_left_out() -> None:
 @only_where_the_wheel_is
 def test_the_wheel_is_found() -> None:
     assert [path.name.startswith(name) for path, name in zip(installed(), LIBRARIES, strict=True)] == [True, True]
+
+
+FREED = """
+import psutil
+from flows.allocator import begin_with_fast_malloc
+from tasks.memory import give_back_freed
+begin_with_fast_malloc(["run"])
+blocks = [bytearray(b"x" * 2**20) for _ in range(200)]
+blocks.clear()
+kept = psutil.Process().memory_info().rss
+give_back_freed()
+print((kept - psutil.Process().memory_info().rss) >> 20)
+"""
+
+
+@only_where_the_wheel_is
+def test_what_it_keeps_for_the_next_step_is_given_back_on_request() -> None:
+    environment = {name: value for name, value in os.environ.items() if name != VARIABLE}
+    told = subprocess.run([sys.executable, "-c", FREED], env=environment, capture_output=True, text=True, check=True)
+    assert int(told.stdout) > 100
