@@ -185,7 +185,7 @@ class TuningConfig(Section):
     rank: int = Field(32, ge=1, le=1024, description="of the adapter's matrices")
     alpha: int = Field(64, ge=1, description="the adapter is scaled by alpha / rank")
     dropout: float = Field(0.0, ge=0, lt=1, description="of the adapter's inputs")
-    # Few steps: a fast rate, LoRA+ and small batches, each better by itself (bench/results/recipes.md).
+    # Few steps: hence the fast rate, LoRA+ and small batches (bench/results/recipes.md).
     learning_rate: float = Field(
         8.5e-4, gt=0, description="at its highest, after the warm-up; of an adapter that of its A matrices"
     )
@@ -198,7 +198,7 @@ class TuningConfig(Section):
     minutes: float = Field(
         7.5, gt=0, description="training ends here at the latest, its schedule stretched to end with it"
     )
-    batch_size: int = Field(4, ge=1, description="examples a step")
+    batch_size: int = Field(8, ge=1, description="examples a step")
     max_length: int = Field(256, ge=16, description="tokens; longer examples are rejected, never cut")
     activated: bool = Field(
         True, description="the adapter acts behind the closed-domain system prompt alone; other prompts get the base"
@@ -332,7 +332,6 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "most_refused": 0.02,
             "learning_rate": 6e-4,
             "loraplus_lr_ratio": 1.0,
-            "batch_size": 8,
         },
         "probing": {"recitals": 16, "drawn": 24},
     },
