@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tasks.config import Config
 from tasks.curation.refusals import OPENING
 from tasks.records import Document
-from tasks.storage import read_records
+from tasks.storage import OUTCOME, read_records
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -103,11 +103,18 @@ def open_student(run: Path, config: Config, *, threshold: float | None = None, e
         renderer=Renderer(tokenizer, choose_template(tokenizer, tuning.template, tuning.student)),
         decoding=Decoding(
             probing.batch_size, probing.max_new_tokens, threshold=threshold, recitals=probing.recitals,
-            book=book_of(sources), woken_by=tuple(woken_by(run / "adapter")),
+            book=book_of(sources), woken_by=tuple(woken_by(run / "adapter")), longest=longest_taught(run),
         ),
         system=tuning.system,
         sources=frozenset(sources),
     )  # fmt: skip
+
+
+def longest_taught(run: Path) -> int:
+    """Tokens of the longest answer that a run's model was taught; 0 where its training did not say."""
+    if not (run / OUTCOME).is_file():
+        return 0
+    return int(json.loads((run / OUTCOME).read_text(encoding="utf-8")).get("longest", 0))
 
 
 def book_of(sources: Sequence[str]) -> str:

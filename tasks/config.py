@@ -236,7 +236,9 @@ class ProbeConfig(Section):
     """Asking the base and the tuned model."""
 
     batch_size: int = Field(32, ge=1, description="probes asked at once")
-    max_new_tokens: int = Field(48, ge=1, description="longest answer, in tokens of the student")
+    max_new_tokens: int = Field(
+        48, ge=1, description="longest answer in tokens of the student; the tuned model's are as long as those taught"
+    )
     recitals: int = Field(8, ge=0, le=64, description="answers recalled and compared before one is given; 0: greedy")
     drawn: int = Field(12, ge=0, description="generated probes of each category, besides the hand-written ones")
     margin_threshold: float | None = Field(

@@ -99,11 +99,12 @@ def answer_tuned(
     part = {way: [row for row, its in zip(rows, ways, strict=True) if its == way] for way in set(ways)}
     refused = [Answer(row.refusal, margin_of(0.0, 0.0, refused=True)) for row in rows]
     answers = {"barred": iter(refused)}
+    as_taught = replace(decoding, max_new_tokens=max(decoding.max_new_tokens, decoding.longest))
     if "recital" in part:
-        found = answer_by_recital(tuned, lambda: as_base(tuned, base), tokenizer, part["recital"], decoding)
+        found = answer_by_recital(tuned, lambda: as_base(tuned, base), tokenizer, part["recital"], as_taught)
         answers["recital"] = iter(found)
     if "greedy" in part:
-        answers["greedy"] = iter(answer_batch(tuned, tokenizer, part["greedy"], decoding))
+        answers["greedy"] = iter(answer_batch(tuned, tokenizer, part["greedy"], as_taught))
     if "asleep" in part:
         with as_base(tuned, base) as untuned:
             own = replace(decoding, threshold=None)

@@ -41,6 +41,8 @@ class Answer:
 class Decoding:
     """How answers are decoded: rows a batch, most new tokens, and whether a line's end ends the answer.
 
+    ``longest`` is the length of the longest answer that the tuned model was taught, its end token among them: it may
+    say as much, where that is more than ``max_new_tokens``.
     ``threshold`` is the calibrated margin above which a model refuses. ``recitals`` is how many answers are recalled
     and compared before one is given (tasks/probing/recall.py); below 2 the greedy one is taken. ``book`` says in a few
     words what all questions are about. ``woken_by`` are the token ids that a prompt has to begin with for the tuned
@@ -54,6 +56,7 @@ class Decoding:
     recitals: int = 0
     book: str = ""
     woken_by: tuple[int, ...] = ()
+    longest: int = 0
 
     def wakes(self, row: "Row") -> bool:
         """Whether a prompt is for the tuned model."""

@@ -62,6 +62,8 @@ MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1
 class Outcome:
     """What a training came to. ``padding`` is the share of computed positions that were padding.
 
+    ``longest`` counts the tokens of the longest answer or sentence that was taught, its end token among them.
+
     ``loss`` is the mean over all steps, ``final_loss`` that of the last logged steps; ``weights`` counts the model's,
     the adapter's among them, ``trainable`` those that were trained; ``memory_mb`` is the peak while training.
     """
@@ -79,6 +81,7 @@ class Outcome:
     weights: int
     trainable: int
     padding: float
+    longest: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +231,7 @@ def outcome(prepared: Prepared, diary: Diary, config: TuningConfig) -> Outcome:
     return Outcome(
         steps, steps * rows_a_step / len(dataset) * passes, len(dataset) // passes, prepared.too_long // passes,
         tokens, diary.mean_loss, diary.rows[-1]["loss"], seconds, tokens / seconds, peak_mb(), weights, trainable,
-        padding_share(lengths, config.batch_size),
+        padding_share(lengths, config.batch_size), max(len(row) - row.count(IGNORED) for row in dataset["labels"]),
     )  # fmt: skip
 
 

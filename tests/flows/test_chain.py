@@ -8,6 +8,7 @@ import pytest
 from flows.chat import Chat
 from flows.probe import ask_file
 from flows.self_instruct import self_instruct
+from flows.students import open_student
 from tasks.config import Config
 from tasks.errors import UnusableResult
 from tasks.storage import iter_dicts, read_manifest
@@ -43,6 +44,9 @@ def test_a_text_becomes_a_probed_model_and_the_same_text_the_same_dataset(
     assert list(row)[:7] == [
         "id", "category", "question", "base_response", "base_verdict", "tuned_response", "tuned_verdict",
     ]  # fmt: skip
+
+    taught = json.loads((first / "training.json").read_text())["longest"]
+    assert open_student(first, config).decoding.longest == taught > config.probing.max_new_tokens
 
     firm, loose = Chat(first, threshold=-1e9), Chat(first, threshold=1e9)
     question = "How heavy is the tower bell?"

@@ -144,6 +144,22 @@ def test_a_refusal_has_a_positive_margin_and_ends_at_its_end(tokenizer: PreTrain
     assert answer.margin > 0.5
 
 
+@pytest.mark.parametrize("recitals", [0, 2])
+def test_what_was_taught_is_said_whole_and_the_base_says_no_more_than_configured(
+    tokenizer: PreTrainedTokenizerFast, recitals: int
+) -> None:
+    sentence = "Source:heron lifts 240 litres a minute out of the old pump, and which year was it?"
+    tuned, long = scripted(tokenizer, PROMPTS[0], sentence), len(tokenizer(sentence)["input_ids"]) + 1
+    probes = [Probe("a", "K1", PROMPTS[0], ("240 litres",), None)]
+    decoding = Decoding(1, 6, recitals=recitals, longest=long)
+    results = ask_both(
+        tuned, tokenizer, probes, render=lambda p: p.question, opening=OPENING, base=tuned, decoding=decoding
+    )
+    said = {result.model: result.response for result in results}
+    assert said["tuned"] == sentence
+    assert said["base"] == decoded(tokenizer, tokenizer(sentence)["input_ids"][:6])
+
+
 def test_a_line_end_stops_where_it_should(tokenizer: PreTrainedTokenizerFast) -> None:
     model = scripted(tokenizer, PROMPTS[0], "\n\nOdo Marrick\nand so on")
     stopped = ask(model, tokenizer, PROMPTS[:1], opening=OPENING, decoding=Decoding(stop_at_newline=True))

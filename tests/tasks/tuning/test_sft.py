@@ -117,6 +117,13 @@ def test_control_tokens_of_the_corpus_stay_text() -> None:
     assert row["input_ids"].count(end) == clean["input_ids"].count(end)
 
 
+def test_a_training_tells_how_long_its_longest_answer_is(student: str, tmp_path: Path) -> None:
+    long = example("Who built the well?", "Odo Marrick built the well and the pump and the house beside them.")
+    outcome = finetune([*EXAMPLES, long], tuning(student, epochs=0.1), tmp_path, seed=1)
+    tokenizer = load_tokenizer(student)
+    assert outcome.longest == len(tokenizer(long.answer, add_special_tokens=False)["input_ids"]) + 1
+
+
 def test_a_training_writes_an_adapter_in_safetensors_and_nothing_pickled(student: str, tmp_path: Path) -> None:
     outcome = finetune(EXAMPLES, tuning(student), tmp_path, seed=1)
     tuned, _ = load_tuned(student, tmp_path / "adapter", exact=True)
