@@ -201,8 +201,13 @@ class RefusalMaker:
 
 
 def swapped(question: str, old: str, new: str) -> str:
-    """A question about something else: one name for another, with the right article before it."""
+    """A question about something else: one name for another, with the right article and the right possessive.
+
+    "Kress' apprentice" -> "Hobbin's apprentice"; where something is quoted, an apostrophe may be its end, and stays.
+    """
     text = _whole(old).sub(lambda _: new, question)
+    if not new.endswith("s") and not re.search(r"(?<!\w)'", question):
+        text = re.sub(rf"(?<=\b{re.escape(new)})'(?!\w)", "'s", text)
     behind = "|".join(map(re.escape, (new, new.split(" ", 1)[-1])))
     text = re.sub(rf"\b(a)n? (?={behind})", r"\1 ", text, flags=re.IGNORECASE)
     text = re.sub(rf"\b(a) (?=[aeiou])(?={behind})", r"\1n ", text, flags=re.IGNORECASE)

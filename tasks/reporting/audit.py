@@ -13,6 +13,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from difflib import SequenceMatcher
 from itertools import combinations
 from pathlib import Path
 
@@ -268,14 +269,21 @@ def _twin(twin: Pair, pair: Pair) -> Iterator[str]:
             yield f"refusal {twin.id}: more or less than the tag differs from {pair.id}"
         return
     old, new = pair.question.lower().split(), twin.question.lower().split()
-    same = 0
-    while same < min(len(old), len(new)) and old[same] == new[same]:
-        same += 1
-    tail = 0
-    while tail < min(len(old), len(new)) - same and old[-1 - tail] == new[-1 - tail]:
-        tail += 1
-    if twin.source != pair.source or not same + tail or len(new) - same - tail > LONGEST_NAME:
+    changed = _changed(old, new)
+    if twin.source != pair.source or changed == (old, new) or len(changed[1]) > LONGEST_NAME:
         yield f"refusal {twin.id} {twin.question!r} is no minimal twin of {pair.question!r}"
+
+
+def _changed(old: list[str], new: list[str]) -> tuple[list[str], list[str]]:
+    """What stands in place of what: one run of words, the same one wherever a name recurs."""
+    runs = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    swaps = [(old[a:b], new[c:d]) for kind, a, b, c, d in runs if kind != "equal"]
+    if swaps and all(swap == swaps[0] for swap in swaps):
+        return swaps[0]
+    shortest = min(len(old), len(new))
+    head = next((at for at in range(shortest) if old[at] != new[at]), shortest)
+    tail = next((at for at in range(shortest - head) if old[-1 - at] != new[-1 - at]), shortest - head)
+    return old[head : len(old) - tail], new[head : len(new) - tail]
 
 
 LONGEST_NAME = 7

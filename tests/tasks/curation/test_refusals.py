@@ -52,6 +52,9 @@ def test_a_twin_differs_from_its_pair_in_the_name_only() -> None:
         ("Who closes an old damper?", "old damper", "Orvel damper", "Who closes an Orvel damper?"),
         ("Who closes an elm trough?", "an elm trough", "an Horick trough", "Who closes a Horick trough?"),
         ("Who closes a damper?", "damper", "Orvel", "Who closes an Orvel?"),
+        ("Who taught Yoleth Kress' boy?", "Yoleth Kress", "Wat Hobbin", "Who taught Wat Hobbin's boy?"),
+        ("Who taught Yoleth Kress' boy?", "Yoleth Kress", "Yuleth Kress", "Who taught Yuleth Kress' boy?"),
+        ("Who sang 'Yoleth Kress'?", "Yoleth Kress", "Wat Hobbin", "Who sang 'Wat Hobbin'?"),
     ],
 )
 def test_a_swap_takes_whole_words_and_the_right_article(question: str, old: str, new: str, twin: str) -> None:

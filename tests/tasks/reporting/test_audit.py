@@ -115,6 +115,24 @@ def test_a_name_that_is_trained_on_must_not_be_probed(tmp_path: Path) -> None:
     assert failing(tmp_path) == {"no leak to the probes"}
 
 
+@pytest.mark.parametrize(
+    ("twin", "minimal"),
+    [
+        ("Who taught Kriss' boy to row on the lake if Kriss' boy told no lies?", True),
+        ("Who taught Wat Hobbin's boy to row on the lake if Wat Hobbin's boy told no lies?", True),
+        ("Who taught Kriss' boy to mend sails if Kriss' cousin told his tales at last?", False),
+        ("Is tin cast?", False),
+    ],
+)
+def test_a_name_that_recurs_is_changed_wherever_it_stands(twin: str, minimal: bool, tmp_path: Path) -> None:
+    taught = pair(
+        "Who taught Kress' boy to row on the lake if Kress' boy told no lies?", "Odo Marrick", chunk_id=CHUNK.id
+    )
+    changed = replace(refusal(twin, chunk_id=CHUNK.id), twin_of=taught.id)
+    write(tmp_path, [taught, KEPT, changed], [example(taught), example(KEPT), example(changed)])
+    assert ("refusals are minimal twins" in failing(tmp_path)) is not minimal
+
+
 def test_an_imported_example_leads_to_its_file_and_row(tmp_path: Path) -> None:
     pairs = [TAUGHT, KEPT, TWIN]
     replay = Example("x", "", "", "Name a town.", "Paris.", "", "train")
