@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from spacy.tokens import Token
 
 from tasks.generation.lexicon import ABSTRACT, BELIEVING
-from tasks.generation.phrases import Phrase, has_subject, restrictive, tidy
+from tasks.generation.phrases import Phrase, has_subject, is_person, restrictive, tidy
 
 VERB_TAGS = {"VB", "VBD", "VBG", "VBN", "VBP", "VBZ", "MD"}
 POINTERS = set(
@@ -62,13 +62,17 @@ class Clause:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A sentence, or its part up to a semicolon: its span, the sentence it is of, its recital and its clauses."""
+    """A sentence, or its part up to a semicolon: its span, the sentence it is of, its recital and its clauses.
+
+    It is ``spoken`` where it holds nothing but what somebody says.
+    """
 
     sentence: tuple[int, int]
     start: int
     end: int
     evidence: tuple[int, int]
     recital: str
+    spoken: bool
     clauses: tuple[Clause, ...]
 
 
@@ -83,10 +87,12 @@ def clausal_role(child: Token) -> str:
     if child.dep_ == "xcomp":
         return "rest"  # "begins to fall": part of the predicate, not what it is for
     marker = next((t.lower_ for t in child.children if t.dep_ in ("mark", "advmod", "aux") and t.i < child.i), "")
+    perfect = any(other.lemma_ == "have" and other.dep_ == "aux" for other in child.head.children)
+    if marker == "since" and perfect:
+        return "time"  # "she had sewn for the town since she was a girl"
     roles = {
         "because": "reason",
         "since": "reason",
-        "as": "reason",
         "so": "purpose",
         "to": "purpose",
         "if": "condition",
@@ -116,8 +122,8 @@ def is_predicate(verb: Token) -> bool:
 def auxiliaries_of(verb: Token, subject: Phrase) -> tuple[tuple[str, ...], bool]:
     """The auxiliaries of a verb, shared with the verb it is coordinated to, and whether it is negated."""
     found = [child for child in verb.children if child.dep_ in ("aux", "auxpass") and child.tag_ != "TO"]
-    negated = any(child.dep_ == "neg" for child in verb.children)
-    words = tuple(_full(child) for child in found)
+    negated = any(child.dep_ == "neg" and child.lower_ != "never" for child in verb.children)
+    words = tuple(full_form(child) for child in found)
     if not words and verb.dep_ == "conj" and verb.head.pos_ in ("VERB", "AUX") and not has_subject(verb):
         shared, denied = auxiliaries_of(verb.head, subject)
         words = _shared(verb, verb.head, shared)
@@ -130,7 +136,8 @@ def auxiliaries_of(verb: Token, subject: Phrase) -> tuple[tuple[str, ...], bool]
     return words, negated
 
 
-def _full(auxiliary: Token) -> str:
+def full_form(auxiliary: Token) -> str:
+    """A verb's text in small letters, a contracted one in full: "'s" is "is"."""
     return {"'s": "is", "'ve": "have", "'d": "had", "'ll": "will", "ca": "can", "wo": "will", "'re": "are"}.get(
         auxiliary.lower_, auxiliary.lower_
     )
@@ -203,6 +210,8 @@ def tells(token: Token) -> bool:
     if any(word.pos_ not in ("NOUN", "PROPN") for word in (token, noun)):
         return False
     first = min(word.i for word in token.subtree)
+    if noun.pos_ == token.pos_ == "NOUN" and is_person(noun) != is_person(token):
+        return False  # "gave them plum brandy, even the girl"
     set_off = first > 0 and token.doc[first - 1].text in (",", "(", "\u2014", "\u2013")
     listed = sum(child.dep_ in ("appos", "conj") for child in noun.children) > 1
     listed = listed or any(child.dep_ in ("conj", "appos") for child in token.children)
@@ -238,6 +247,9 @@ def ambiguous(verb: Token) -> bool:
 
 
 def spoken_spans(text: str) -> list[tuple[int, int]]:
-    """Spans of direct speech of over three words: what somebody says there is not what the text states."""
+    """Spans of direct speech: what somebody says there is not what the text states.
+
+    Over three words, or closed by a mark before the quotation mark: "Yes," she said; but the boat "Late Swan".
+    """
     spans = [match.span() for match in re.finditer(r'"[^"\n]*(?:\n[^"\n]+)*"|\u201c[^\u201d]*\u201d', text)]
-    return [(start, end) for start, end in spans if len(text[start:end].split()) > 3]
+    return [(start, end) for start, end in spans if len(text[start:end].split()) > 3 or text[end - 2] in ",.?!"]

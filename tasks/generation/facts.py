@@ -87,7 +87,7 @@ def _clauses(document: Document, segment: Segment, topic: str) -> Iterator[Readi
 def _whole(document: Document, segment: Segment, topic: str) -> Reading:
     """A segment as one fact, in its resolved wording, or as its sentence stands if that needs no other sentence."""
     plain = " ".join(document.text[slice(*segment.sentence)].split())
-    leaning = {word.lower() for word in words(plain)} & LEANING
+    leaning = segment.spoken or {word.lower() for word in words(plain)} & LEANING
     fact = Fact.create(document, segment.start, segment.end, segment.recital or ("" if leaning else plain))
     return Reading(fact, None, segment.evidence if segment.recital else segment.sentence, topic)
 

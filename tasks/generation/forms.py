@@ -10,8 +10,11 @@ for Question Generation", sec. 3): choose the answer phrase, invert the auxiliar
 word in front.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+from spacy.tokens import Token
 
 from tasks.generation.adjuncts import AMOUNTS, adjunct_questions
 from tasks.generation.clauses import Clause
@@ -76,6 +79,13 @@ def third_person(lemma: str) -> str:
     return lemma + "s"
 
 
+def base_form(verb: Token) -> str:
+    """A verb's lemma, with the e that the parser loses: "fined" is of "fine", for that of "fin" would be "finned"."""
+    lemma = str(verb.lemma_.lower())
+    lost = verb.lower_ == lemma + "ed" and re.fullmatch(r"[^aeiou]*[aeiou][^aeiouwxy]", lemma)
+    return lemma + "e" if lost else lemma
+
+
 def inverted(clause: Clause) -> tuple[str, str]:
     """Split a clause's verb group for a question: the fronted auxiliary, and what stays behind the subject."""
     negation = "not" if clause.negated else ""
@@ -85,7 +95,7 @@ def inverted(clause: Clause) -> tuple[str, str]:
         return first, tidy(" ".join([negation, *rest, tail.format(clause.verb_text)]))
     if clause.verb_text in BE or clause.verb.dep_ == "appos":
         return clause.verb_text, tidy(f"{negation} {clause.adverb}")
-    lemma = clause.verb.lemma_.lower()
+    lemma = base_form(clause.verb)
     if clause.verb.tag_ == "VBD":
         return "did", tidy(f"{negation} {tail.format(lemma)}")
     plural = clause.subject.number == "plural"
@@ -95,15 +105,16 @@ def inverted(clause: Clause) -> tuple[str, str]:
 def noun_question(phrase: Phrase) -> list[tuple[str, str, str]]:
     """Ways to ask for a noun phrase: (question phrase, answer, what stays behind the verb)."""
     head, text = phrase.head, phrase.bare
-    if head.dep_ == "dobj" and head.head.lemma_.lower() in LIGHT_VERBS and text.lower() in SET_OBJECTS:
-        return []
+    set_object = head.dep_ == "dobj" and head.head.lemma_.lower() in LIGHT_VERBS
+    if (set_object and text.lower().split()[0] in SET_OBJECTS) or head.tag_ == "VBG":
+        return []  # "what does it take?" where it takes place; "what did he lie?" where he lay shivering
     ways: list[tuple[str, str, str]] = []
     number = next((child for child in head.lefts if child.dep_ == "nummod" or child.tag_ == "CD"), None)
     noun = _noun(phrase)
     if number is not None and noun and number.lower_ != "one" and head.lemma_.lower() not in MONTHS:
         count = tidy(" ".join(t.text for t in phrase.tokens if t.i <= number.i and t.tag_ not in ("DT", "PRP$")))
         rest = tidy(" ".join(t.text for t in phrase.tokens if t.i > head.i))
-        if head.lemma_.lower() in UNITS or head.tag_ == "NNS":
+        if rest in text and (head.lemma_.lower() in UNITS or head.tag_ == "NNS"):
             ways.append((f"how many {noun}", f"{count} {noun}", rest))
     if is_person(head) and head.tag_ not in ("NNS",):
         ways.append(("who", text, ""))
@@ -139,6 +150,8 @@ def clausal_questions(phrase: Phrase) -> list[tuple[str, str, str]]:
     """Ways to ask for a subordinate clause: why, when, under what condition."""
     if phrase.role == "time" and phrase.text.lower().startswith(("until ", "till ")):
         return [("until when", phrase.text, "")]
+    if phrase.role == "time" and phrase.text.lower().startswith("since "):
+        return [("since when", phrase.text, "")]
     words = {"reason": "why", "purpose": "why", "time": "when", "condition": "when"}
     return [(words[phrase.role], phrase.text, "")] if phrase.role in words else []
 
@@ -188,8 +201,7 @@ def _contexts(clause: Clause, index: int) -> Iterator[tuple[str, tuple[list[str]
     yield "wh", full
     kept = [a if a.role in ("object", "attribute", "quality") else None for a in clause.arguments]
     core = ([a.text for a in kept[:index] if a], [a.text for a in kept[index + 1 :] if a])
-    named = any(token.pos_ in ("PROPN", "NUM") for token in clause.subject.tokens)
-    if core != full and named and not clause.negated:  # of a tissue or a wound, what was left out may decide
+    if core != full and clause.subject.named and not clause.negated:  # of a wound, what was left out may decide
         yield "wh-core", core
 
 
@@ -218,7 +230,8 @@ def _is_agent(phrase: Phrase) -> bool:
 def _subject_questions(clause: Clause) -> Iterator[Asked]:
     """'Who runs the canteen?', with the verb in the singular."""
     head = clause.subject.head
-    if head.pos_ not in ("NOUN", "PROPN") or any(t.lower_ in ALSO for t in clause.verb.children):
+    nominal = head.pos_ in ("NOUN", "PROPN") or clause.subject.replaced
+    if not nominal or any(t.lower_ in ALSO for t in clause.verb.children):
         return
     opening = "who" if is_person(head) else "what"
     group = clause.verb_group()

@@ -29,8 +29,22 @@ PEOPLE = (FEMALE | MALE) - {"her", "she", "his", "he"} | set(
         adult elder victim thief witness prisoner enemy rival colleague assistant helper foreman forewoman
         overseer supervisor operator user reader chairman chairwoman spokesman technician potter weaver tailor
         tanner cooper carpenter mason blacksmith boatbuilder shipwright gardener ferrywoman
+        gentleman lad lass youth teenager toddler pensioner veteran companion partner spouse bachelor spinster
+        grandson granddaughter stepfather stepmother stepson stepdaughter nanny governess tutor dean rector
+        principal janitor caretaker cleaner waiter waitress barmaid chef brewer distiller dyer spinner knitter
+        seamstress cobbler saddler glazier plumber electrician welder roofer surveyor architect typist
+        journalist reporter editor publisher printer bookseller archivist curator consul ambassador senator
+        sheriff marshal bailiff magistrate attorney solicitor barrister notary juror defendant plaintiff
+        claimant respondent appellant complainant burglar robber smuggler pirate forger spy hostage suspect
+        lodger landlady grocer butcher barber porter cashier courier messenger lieutenant admiral knight squire
+        peasant beggar tramp pilgrim abbot rabbi imam curate chaplain sexton ringer skipper boatswain diver
+        climber runner swimmer player dancer midwife dentist optician therapist carer volunteer contractor
+        subcontractor trustee shareholder executor beneficiary guardian constable detective alderman
+        councillor counsellor schoolteacher monk emperor clown juggler acrobat
     """.split()
 )
+OF_PEOPLE = ("master", "mistress", "woman", "keeper", "maker", "smith", "wright", "monger", "warden", "tender")
+"""Ends of nouns for people."""
 HUMAN_VERBS = set(
     """
         say tell ask answer write marry think know believe live die teach study laugh smile weep swear love hate
@@ -97,7 +111,7 @@ LINKS = set(
 """.split()
 )
 """Adverbs that tie a clause to the one before it."""
-LIGHT_VERBS = {"take", "make", "give", "play", "pay", "bear", "lose", "set", "keep"}
+LIGHT_VERBS = {"take", "make", "give", "play", "pay", "bear", "lose", "set", "keep", "catch"}
 SET_OBJECTS = {
     "place",
     "part",

@@ -23,6 +23,8 @@ from tasks.generation.phrases import described_by
 
 MARKS = re.compile(r"[\r\n\t\f\v]|(?<!\w)[_*#=~]+(?=\w)|(?<=[\w.,;:!?])[_*#=~]+(?!\w)")
 """White space, and marks of emphasis about words (_so_, *so*, #so#): blanks to the parser, offsets as they are."""
+BESIDE = {"above", "around", "before", "behind", "below", "beside", "over", "under"}
+"""Prepositions whose object may be the subject again: "she has 14 hands under her"."""
 PARSED_AT_ONCE = 64
 """Segments a batch of the parser."""
 SPLIT = re.compile(r";\s+|\s+[\u2013\u2014]\s*|:\s+(?=[a-z])")
@@ -81,25 +83,38 @@ def vote_on_names(docs: Sequence[Doc]) -> None:
     Invented names are unknown to any entity recogniser; "Tamsel ... her", seen more often than "his", is not.
     """
     votes: dict[str, Counter[str]] = defaultdict(Counter)
-    kinds = {"she": "female", "her": "female", "hers": "female", "he": "male", "his": "male", "him": "male"}
+    before: Token | None = None
     for doc in docs:
-        names = [token for token in doc if token.pos_ == "PROPN" and token.dep_ in ("nsubj", "nsubjpass", "appos")]
+        named = [token for token in doc if token.pos_ == "PROPN" and token.text[:1].isupper()]
+        names = [token for token in named if token.dep_ in ("nsubj", "nsubjpass", "appos")]
         for token in doc:
             if token.lower_ in ("who", "whom") and (noun := described_by(token)) is not None and noun.pos_ == "PROPN":
                 votes[noun.text]["person"] += 1
-            kind = "thing" if token.lower_ in ("it", "its") and token.dep_ != "expl" else kinds.get(token.lower_)
-            before = [name for name in names if name.i < token.i]
-            if kind and before:
-                for part in {before[-1].text, *(left.text for left in before[-1].lefts if left.pos_ == "PROPN")}:
+            kind = _votes_for(token)
+            near = [name for name in names if name.i < token.i]
+            first = token.dep_ in ("nsubj", "nsubjpass") and token.head.dep_ == "ROOT" and not near
+            name = near[-1] if near else before if first else None
+            if kind and name is not None:
+                for part in {name.text, *(left.text for left in name.lefts if left.pos_ == "PROPN")}:
                     votes[part][kind] += 1
+        before = next((name for name in names if name.head.dep_ == "ROOT"), None)
     people = {name for name, tally in votes.items() if tally["person"]}
     made = {name.text for doc in docs for name in doc if _made(name)} - people
     settled = {name: tally.most_common(1)[0][0] for name, tally in votes.items()}
     for doc in docs:
         for token in doc:
-            if token.pos_ == "PROPN" and token.text in settled and token.ent_type_ not in ("GPE", "DATE"):
+            if token.pos_ == "PROPN" and token.text in settled and token.ent_type_ != "DATE":
                 token._.gender = settled[token.text]
             token._.made = token.pos_ == "PROPN" and token.text in made
+
+
+def _votes_for(pronoun: Token) -> str:
+    """What a subject or a possessive says of the name before it; an object is most often somebody else."""
+    beside = pronoun.dep_ == "pobj" and pronoun.head.lower_ in BESIDE
+    if pronoun.dep_ not in ("nsubj", "nsubjpass", "poss") and not beside:
+        return ""
+    kinds = {"she": "female", "her": "female", "he": "male", "his": "male", "it": "thing", "its": "thing"}
+    return kinds.get(pronoun.lower_, "")
 
 
 def _made(name: Token) -> bool:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from spacy.tokens import Token
 
-from tasks.generation.lexicon import FEMALE, HUMAN_VERBS, LINKS, MALE, PEOPLE, PLACES, TIME_UNITS
+from tasks.generation.lexicon import FEMALE, HUMAN_VERBS, LINKS, MALE, OF_PEOPLE, PEOPLE, PLACES, TIME_UNITS
 
 Number = Literal["singular", "plural"]
 SUBJECTS = {"nsubj", "nsubjpass", "csubj", "expl"}
@@ -35,6 +35,17 @@ class Phrase:
         """Grammatical number, for agreement of verbs and pronouns."""
         return number_of(self.head)
 
+    @property
+    def replaced(self) -> bool:
+        """Whether the phrase is a pronoun in whose place a name stands."""
+        return self.head.pos_ == "PRON" and self.text.lower() != self.head.lower_
+
+    @property
+    def named(self) -> bool:
+        """Whether it holds a name or a number."""
+        proper = any(token.pos_ in ("PROPN", "NUM") for token in self.tokens)
+        return proper or (self.replaced and any(word[:1].isupper() for word in self.text.split()))
+
 
 def possessive(text: str) -> str:
     """'the boys' -> "the boys'", 'Edda' -> "Edda's"."""
@@ -51,7 +62,7 @@ def tidy(text: str) -> str:
 
 def number_of(head: Token) -> Number:
     """Number of a noun: by its coordination, by the verb it governs ("The Works raises"), or by its own ending."""
-    if any(child.dep_ == "conj" for child in head.children):
+    if head.lower_ in ("they", "them") or any(child.dep_ == "conj" for child in head.children):
         return "plural"
     if head.dep_ in ("nsubj", "nsubjpass"):
         forms = [head.head, *(child for child in head.head.children if child.dep_ in ("aux", "auxpass"))]
@@ -70,16 +81,23 @@ def is_person(token: Token) -> bool:
         return True
     if token._.gender == "thing" or token.pos_ not in ("NOUN", "PROPN"):
         return False
-    if token.lemma_.lower() in PEOPLE or _full_name(token):
+    if is_role(token.lemma_.lower()) or _full_name(token) or _who(token):
         return True
     if token.pos_ != "PROPN" or token.lemma_.lower() in PLACES or any(left.dep_ == "det" for left in token.lefts):
         return False
     if token.dep_ == "nsubj" and token.head.lemma_.lower() in HUMAN_VERBS:
         return True
     called = [child for child in token.head.children if child.dep_ == "attr" and token.dep_ == "nsubj"]
-    return (
-        token.ent_type_ == "PERSON" and token.tag_ != "NNPS" and all(noun.lemma_.lower() in PEOPLE for noun in called)
-    )
+    return token.ent_type_ == "PERSON" and token.tag_ != "NNPS" and all(is_role(noun.lemma_.lower()) for noun in called)
+
+
+def is_role(lemma: str) -> bool:
+    """Whether a noun is one for people: in the list, or made of one that is ("lamp-warden", "schoolmaster")."""
+    return lemma in PEOPLE or lemma.rsplit("-", 1)[-1] in PEOPLE or lemma.endswith(OF_PEOPLE)
+
+
+def _who(token: Token) -> bool:
+    return any(child.lower_ == "who" and clause.dep_ == "relcl" for clause in token.rights for child in clause.children)
 
 
 def _full_name(token: Token) -> bool:
@@ -88,7 +106,15 @@ def _full_name(token: Token) -> bool:
     lefts = list(token.lefts)
     named = any(left.pos_ == "PROPN" and left.text[:1].isupper() for left in lefts)
     bare = not any(left.dep_ == "det" for left in lefts)
-    return doer and token.pos_ == "PROPN" and named and bare and token.ent_type_ in ("", "ORG", "NORP", "PRODUCT")
+    placed = token.lemma_.lower() in PLACES  # "Quarrel School"
+    return (
+        doer
+        and token.pos_ == "PROPN"
+        and named
+        and bare
+        and not placed
+        and token.ent_type_ in ("", "ORG", "NORP", "PRODUCT")
+    )
 
 
 def gender(token: Token) -> str:
@@ -100,19 +126,6 @@ def gender(token: Token) -> str:
     if words & FEMALE:
         return "female"
     return "male" if words & MALE else ""
-
-
-def agrees(pronoun: str, phrase: Phrase) -> bool:
-    """Whether a third-person pronoun may stand for a phrase."""
-    head, number = phrase.head, phrase.number
-    if pronoun in ("they", "them", "their", "theirs"):
-        return number == "plural"
-    if number != "singular" or head.pos_ not in ("NOUN", "PROPN"):
-        return False
-    if pronoun in ("it", "its"):
-        return not is_person(head) and head.ent_type_ not in ("DATE", "TIME", "CARDINAL", "QUANTITY", "PERCENT")
-    right, wrong = ("female", "male") if pronoun in ("she", "her", "hers") else ("male", "female")
-    return gender(head) == right if head._.made else is_person(head) and gender(head) != wrong
 
 
 def noun_tokens(head: Token, *, short: bool, joined: bool = False, leave: Token | None = None) -> list[Token]:
@@ -131,8 +144,8 @@ def noun_tokens(head: Token, *, short: bool, joined: bool = False, leave: Token 
             kept.extend(t for t in child.subtree if not (t.dep_ == "advmod" and t.lower_ in LINKS))
     kept.append(head)
     for child in head.rights:
-        if leave is not None and child.i == leave.i:
-            continue
+        if (leave is not None and child.i == leave.i) or (child.dep_ == "case" and head.dep_ == "poss"):
+            continue  # "Ada Quorn" of "Ada Quorn's lamp"
         if child.dep_ == "prep" and (child.lower_ == "of" or not short):
             kept.extend(token for token in child.subtree if not pruned(token, child))
         elif child.dep_ == "conj" and (joined or not short) and child.pos_ in ("NOUN", "PROPN", "NUM"):

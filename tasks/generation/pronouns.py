@@ -1,32 +1,17 @@
-"""What a pronoun can stand for: the phrases seen so far, and the words that say that it stands for none of them."""
-
-from dataclasses import dataclass, field
+"""What stands about a pronoun: its verb and subject, and the words that say that it stands for nothing before it."""
 
 from spacy.tokens import Token
 
-from tasks.generation.phrases import Phrase, agrees, has_subject
+from tasks.generation.lexicon import MONTHS, TIME_UNITS, WEEKDAYS
+from tasks.generation.phrases import has_subject
 
 PRONOUNS = {"he", "she", "it", "they", "him", "her", "them", "his", "its", "their", "hers", "theirs"}
 CLAUSAL = {"ccomp", "csubj", "csubjpass", "advcl", "acl", "relcl", "xcomp"}
 OF_ITSELF = {"able", "unable", "ready", "likely", "apt", "liable", "due", "free", "prone", "bound", "sure"}
 """What a thing is to do something, and not what doing it is: "it is able to lift", not "it is hard to lift"."""
-CASES = ({"he", "him", "his"}, {"she", "her", "hers"}, {"it", "its"}, {"they", "them", "their", "theirs"})
 
 
-@dataclass(slots=True)
-class Context:
-    """What pronouns can refer to at this point of a document: phrases seen so far, latest last."""
-
-    mentions: list[tuple[Phrase, int]] = field(default_factory=list)
-    lowercase: set[str] = field(default_factory=set)
-    capital: set[str] = field(default_factory=set)
-
-    def antecedent(self, pronoun: str) -> tuple[str, int] | None:
-        """The latest agreeing mention and the offset of its sentence, subjects before objects."""
-        for phrase, offset in reversed(self.mentions):
-            if agrees(pronoun, phrase):
-                return phrase.text, offset
-        return None
+WEATHER = {"drizzle", "hail", "rain", "snow", "thunder"}
 
 
 def governor(token: Token) -> Token:
@@ -38,10 +23,13 @@ def governor(token: Token) -> Token:
 
 
 def governing_subject(token: Token) -> Token | None:
-    """The subject of the verb a word belongs to, shared through coordination."""
+    """The subject of the verb a word belongs to, shared through coordination, or with a verb that has none of its own.
+
+    "He put down two crowns and left without touching his tea": he left, and he touches
+    """
     verb = governor(token)
-    while verb.dep_ == "conj" and not has_subject(verb):
-        verb = verb.head
+    while verb.dep_ in ("conj", "xcomp", "advcl", "pcomp") and not has_subject(verb) and verb.head.i != verb.i:
+        verb = governor(verb)
     return next((child for child in verb.children if child.dep_ in ("nsubj", "nsubjpass")), None)
 
 
@@ -72,6 +60,15 @@ def anticipates(token: Token) -> bool:
 
 def _marked(clause: Token, word: str, dep: str) -> bool:
     return any(child.lower_ == word and child.dep_ == dep for child in clause.children)
+
+
+def tells_the_weather(token: Token) -> bool:
+    """Whether "it" is nobody: "when it snows", "it was Monday"."""
+    if token.lower_ != "it" or token.dep_ not in ("nsubj", "nsubjpass"):
+        return False
+    told = [child for child in token.head.children if child.dep_ == "attr"]
+    timely = any(noun.lemma_.lower() in TIME_UNITS | WEEKDAYS | MONTHS for noun in told)
+    return token.head.lemma_.lower() in WEATHER or (token.head.lemma_ == "be" and timely)
 
 
 def each_before(token: Token) -> bool:

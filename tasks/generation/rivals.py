@@ -26,6 +26,8 @@ VAGUE = set(
         own it's itself themselves himself herself its their our your my
     """.split()
 )
+NOBODY_ELSE = set("neither no only half some part his her its their".split())
+"""First words of answers that are put in no other's place: "Was neither woman the elder?"."""
 EMPTY = set("day time way place end same other others rest former latter following one ones".split())
 CLOCK = re.compile(r"\bo'clock\b|\b\d{1,2}(?:[:.]\d\d)? ?[ap]\.?m\b|\b\d{1,2}:\d\d\b|^(?:at )?(?:noon|midnight)$")
 YEAR = re.compile(r"(?:in )?[12]\d{3}")
@@ -79,7 +81,7 @@ def distractors(readings: Sequence[Reading]) -> dict[str, list[tuple[str, str]]]
         assert reading.clause is not None
         subject = reading.clause.subject.text
         for item in questions(reading.clause, subject):
-            if usable(item):
+            if usable(item) and item.answer.lower().split()[0] not in NOBODY_ELSE:
                 owner = subject if item.role != "subject" else reading.fact.statement
                 pool[_kind(item)].append((owner.lower(), item.answer))
     return {kind: sorted(set(found)) for kind, found in pool.items()}

@@ -5,7 +5,7 @@
     -> Clause(subject="the cistern", verb="is scrubbed", arguments=["with birch brooms"])
 
 Shared subjects of coordinated verbs, relative clauses, participles after a noun and appositions become clauses of
-their own; third-person pronouns are replaced by the latest noun phrase that agrees in number and kind. What reads as a
+their own; third-person pronouns are replaced by the name of what they stand for (``referents``). What reads as a
 slip of the parser makes no clause: a sentence without one is asked about as a whole.
 """
 
@@ -23,25 +23,23 @@ from tasks.generation.clauses import (
     ambiguous,
     auxiliaries_of,
     clausal_role,
+    full_form,
     is_predicate,
     loses_negation,
     own_fact,
     slipped,
-    spoken_spans,
     tells,
 )
+from tasks.generation.discourse import Entity
 from tasks.generation.lexicon import LINKS
 from tasks.generation.parses import parse_segments, vote_on_names
 from tasks.generation.phrases import (
-    SUBJECTS,
     Phrase,
-    agrees,
     balanced,
     broken,
     definite,
     described_by,
     elliptic,
-    is_person,
     noun_tokens,
     points_back,
     possessive,
@@ -49,20 +47,15 @@ from tasks.generation.phrases import (
     restrictive,
     tidy,
 )
-from tasks.generation.pronouns import (
-    CASES,
-    PRONOUNS,
-    Context,
-    anticipates,
-    each_before,
-    governing_subject,
-    governor,
-    presents,
-)
+from tasks.generation.pronouns import anticipates, each_before
+from tasks.generation.referents import Referents, is_pronoun
 
 UNFINISHED = (("be",), ("been",), ("being",))
 """First auxiliaries of a verb whose finite one stands with another: "the matrix being secreted"."""
-NOBODY = {"neither", "no", "none", "nobody"}
+STAYING = {"to": "at", "into": "in", "onto": "on", "towards": "at", "from": "at"}
+"""Where something is that somebody goes to: "he ran to the steps, where she sat" -> "she sat at the steps"."""
+FARTHEST = 1500
+"""Characters before its sentence in which the name lies that a pronoun is replaced by."""
 CLOSED = {"DET", "ADP", "PRON", "SCONJ", "CCONJ", "ADV", "NUM"}
 
 
@@ -75,47 +68,35 @@ class ClauseReader:
         self.text = text
         self.parses = parse_segments(text, spans, report)
         vote_on_names([doc for doc, _, _ in self.parses])
-        lowercase = set(re.findall(r"(?<![A-Za-z])[a-z][a-z-]*", text))
-        self.context = Context(lowercase=lowercase, capital=set(re.findall(r"(?<=[a-z,] )[A-Z][\w-]*", text)))
+        self.referents = Referents(text)
+        self._lowercase = set(re.findall(r"(?<![A-Za-z])[a-z][a-z-]*", text))
+        self._capital = set(re.findall(r"(?<=[a-z,] )[A-Z][\w-]*", text))
         self._offset = 0
         self._sentence = (0, 0)
         self._reach = 0
         self._resolved = True
         self._resolving: set[int] = set()
-        self._spoken = spoken_spans(text)
+        self._said: set[Entity] = set()
         self._whole = False
 
     def __iter__(self) -> Iterator["Segment"]:
         """Yield the segments of the document in order: sentences, or their parts up to a semicolon."""
-        paragraph_end = 0
         for doc, offset, span in self.parses:
-            if "\n\n" in self.text[paragraph_end : span[0]].replace("\r", ""):
-                self.context.mentions = self.context.mentions[-2:]
-            paragraph_end = span[1]
             self._offset, self._sentence = offset, span
+            self.referents.follow(doc, offset, span[0], self._worded)
             clauses = [clause for verb in doc if (clause := self._clause(verb)) is not None]
             clauses.extend(self._appositions(doc))
-            recital = self._recital(doc)
+            spoken = all(self._spoken(token) for token in doc if token.is_alpha)
+            recital = "" if spoken else self._recital(doc)
             end = offset + len(doc.text.rstrip())
             clauses = [replace(clause, recital=recital or clause.statement) for clause in clauses]
-            yield Segment(span, offset, end, (self._reach, span[1]), recital, tuple(clauses))
-            self._remember(doc, span)
+            yield Segment(span, offset, end, (self._reach, span[1]), recital, spoken, tuple(clauses))
 
-    def _remember(self, doc: Doc, span: tuple[int, int]) -> None:
-        """Note the noun phrases of a segment: objects first, subjects last, so that subjects win.
-
-        A thing that the segment introduces ("to the cistern, a cedar tank that holds …") wins over its subject.
-        """
-        found = [token for token in doc if token.pos_ in ("NOUN", "PROPN") and token.dep_ != "compound"]
-        ranked = sorted(found, key=lambda t: (_introduced(t), t.dep_ in SUBJECTS and _main(t), t.pos_ == "PROPN", -t.i))
-        for token in ranked:
-            described = token.dep_ in ("attr", "appos") and token.pos_ != "PROPN"
-            if token.dep_ in ("nsubj", "nsubjpass", "dobj", "attr", "pobj", "appos", "ROOT", "conj") and not described:
-                self._begin()
-                phrase = self._phrase(token, "mention", short=True, joined=True)
-                if self._resolved and phrase.tokens[0].lower_ not in NOBODY:
-                    self.context.mentions.append((phrase, span[0]))
-        self.context.mentions = self.context.mentions[-24:]
+    def _worded(self, head: Token, joined: bool) -> Phrase | None:
+        """A noun's phrase as others may call it, or None where a pronoun in it stands for nothing known."""
+        self._begin()
+        phrase = self._phrase(head, "mention", short=True, joined=joined)
+        return phrase if self._resolved else None
 
     def _recital(self, doc: Doc) -> str:
         """The whole segment with its pronouns resolved, or '' where one could not be."""
@@ -129,7 +110,10 @@ class ClauseReader:
         return closed[:1].upper() + closed[1:]
 
     def _begin(self) -> None:
-        self._reach, self._resolved = self._sentence[0], True
+        self._reach, self._resolved, self._said = self._sentence[0], True, set()
+
+    def _spoken(self, token: Token) -> bool:
+        return self.referents.spoken(self._offset + token.idx)
 
     def _word(self, token: Token) -> str:
         """One token's text: pronouns resolved, a sentence's first word in lower case unless it is a name."""
@@ -137,9 +121,10 @@ class ClauseReader:
         if token.i in self._resolving:  # a pronoun inside the very phrase that it might stand for
             self._resolved = False
             return token.text
-        if lowered in PRONOUNS and token.tag_ in ("PRP", "PRP$") and token.dep_ != "expl":
-            with self._resolving_of(token):
-                return self._resolve(token, lowered)
+        if is_pronoun(token):
+            return self._resolve(token, lowered)
+        if token.i in self.referents.of:
+            self._said.add(self.referents.of[token.i])
         if token.tag_ == "WP$" and not self._whole and (described := described_by(token)) is not None:
             with self._resolving_of(token):
                 return possessive(self._phrase(described, "mention", short=True).text)
@@ -155,8 +140,8 @@ class ClauseReader:
             return False  # "GNU", "V-101"
         following = token.nbor(1) if token.i + 1 < len(token.doc) else None
         named = following is not None and following.text[:1].isupper() and token.pos_ not in CLOSED
-        name = token.text in self.context.capital and token.pos_ not in CLOSED
-        known = token.lower_ in self.context.lowercase or (token.tag_[:3] != "NNP" and not name)
+        name = token.text in self._capital and token.pos_ not in CLOSED
+        known = token.lower_ in self._lowercase or (token.tag_[:3] != "NNP" and not name)
         return known and not named and token.ent_type_ != "PERSON"
 
     @contextmanager
@@ -168,44 +153,22 @@ class ClauseReader:
             self._resolving.remove(token.i)
 
     def _resolve(self, token: Token, lowered: str) -> str:
-        owner = governing_subject(token)
-        itself = token.dep_ in ("dobj", "dative") and owner is not None and governor(token).i == governor(owner).i
-        if owner is not None and owner.i < token.i and lowered not in ("it", "they") and not itself:
-            inside = any(up.i == owner.i for up in token.ancestors)
-            same = owner.tag_ == "PRP" and any({owner.lower_, lowered} <= cases for cases in CASES)
-            if not inside and (same or agrees(lowered, self._phrase(owner, "mention", short=True))):
-                return token.text  # "Jorun learned his trade": the owner stands in the same clause
+        """A pronoun's text: what it stands for, or itself where that has been said in the same breath."""
+        if self._spoken(token) or (token.tag_ == "PRP$" and each_before(token)):
+            return token.text  # "three kilns, each with its own fuel"
         if anticipates(token):
             self._resolved = self._resolved and self._whole  # the sentence stands, a clause of it does not
             return token.text
-        if presents(token) or lowered in ("hers", "theirs"):  # "It was Corwin Asplehurst"; "she burned hers"
+        entity = self.referents.of.get(token.i)
+        if entity is None or self._sentence[0] - entity.offset > FARTHEST:
             self._resolved = False
             return token.text
-        if token.tag_ == "PRP$" and each_before(token):
-            return token.text  # "three kilns, each with its own fuel"
-        nearest = self._local(token, lowered, owner) or self.context.antecedent(lowered)
-        if nearest is None:
-            self._resolved = False
+        if entity in self._said:
             return token.text
-        text, offset = nearest
-        self._reach = min(self._reach, offset)
-        return possessive(text) if token.tag_ == "PRP$" else text
-
-    def _local(self, token: Token, lowered: str, owner: Token | None) -> tuple[str, int] | None:
-        """An agreeing noun earlier in the same segment: objects for an object pronoun, subjects for any other."""
-        wanted = ("dobj", "attr", "nsubjpass") if token.dep_ in ("dobj", "pobj", "dative") else ("nsubj", "nsubjpass")
-        verb = governor(token)
-        for other in reversed(list(token.doc[: token.i])):
-            if other.dep_ not in wanted or other.pos_ not in ("NOUN", "PROPN") or governor(other).i == verb.i:
-                continue
-            if owner is not None and other.i == owner.i and token.dep_ != "poss":
-                continue
-            phrase = self._phrase(other, "mention", short=True)
-            if not agrees(lowered, phrase):
-                continue
-            inside = any(up.i == other.i for up in token.ancestors)  # "the warden, who walks his round"
-            return token.text if inside else phrase.text, self._sentence[0]
-        return None
+        self._said.add(entity)
+        self._reach = min(self._reach, entity.offset)
+        called = self.referents.called[token.i]
+        return possessive(called) if token.tag_ == "PRP$" else called
 
     def _join(self, tokens: Iterable[Token]) -> str:
         out, last = "", None
@@ -229,7 +192,7 @@ class ClauseReader:
                     return self._phrase(verb.head, "subject", short=True) if verb.dep_ == "relcl" else None
                 if child.lower_ in POINTERS:
                     return self._pointer(child)
-                return self._phrase(child, "subject")
+                return self._phrase(_by_name(child), "subject")
         if verb.dep_ == "conj" and verb.head.pos_ in ("VERB", "AUX"):
             return self._subject(verb.head)
         if verb.dep_ == "acl" and verb.tag_ == "VBN" and verb.head.pos_ in ("NOUN", "PROPN"):
@@ -242,7 +205,7 @@ class ClauseReader:
 
     def _pointer(self, token: Token) -> Phrase | None:
         """'both' after two like subjects and 'each' after a plural one; any other pointing word fills nothing."""
-        subjects = [phrase for phrase, _ in self.context.mentions if phrase.head.dep_ in SUBJECTS]
+        subjects = [phrase for phrase, _ in self.referents.discourse.subjects if phrase.tokens[0].doc is not token.doc]
         text = ""
         if token.lower_ == "both" and len(subjects) > 1:
             second, first = subjects[-1], next((p for p in reversed(subjects) if p.text != subjects[-1].text), None)
@@ -253,12 +216,12 @@ class ClauseReader:
             text = f"each of {plain if plain.lower().startswith(('the ', 'both ')) else 'the ' + plain}"
         if not text:
             return None
-        self._reach = min([self._reach, *(offset for phrase, offset in self.context.mentions[-6:])])
+        self._reach = min([self._reach, *(offset for _, offset in self.referents.discourse.subjects[-3:])])
         return Phrase(text, token, (token,), "subject", bare=text)
 
     def _clause(self, verb: Token) -> Clause | None:
         self._begin()
-        if not is_predicate(verb) or any(start <= self._offset + verb.idx < end for start, end in self._spoken):
+        if not is_predicate(verb) or self._spoken(verb):
             return None
         subject = self._subject(verb)
         if subject is None or any(child.dep_ == "expl" for child in verb.children) or broken(subject):
@@ -268,14 +231,14 @@ class ClauseReader:
         if subject.head.tag_ in ("JJS", "JJR", "CD", "RBS"):
             return None  # "the two lowest are house lamps"
         auxiliaries, negated = auxiliaries_of(verb, subject)
-        if slipped(verb, subject):
-            return None
+        if slipped(verb, subject) or any(child.dep_ == "ccomp" and self._spoken(child) for child in verb.children):
+            return None  # "he told the apothecary": what he said is left out
         if (verb.tag_ in ("VBN", "VBG", "VB") and not auxiliaries) or auxiliaries[:1] in UNFINISHED:
             return None
         arguments = self._arguments(verb)
         if not arguments or any(broken(argument) for argument in arguments):
             return None
-        adverbs = [t for t in verb.lefts if t.dep_ == "advmod" and t.i > subject.head.i and _plain(t)]
+        adverbs = [t for t in verb.lefts if t.i > subject.head.i and (_plain(t) or t.lower_ == "never")]
         particle = next((child.text for child in verb.children if child.dep_ == "prt"), "")
         spans = [token for phrase in (subject, *arguments) for token in phrase.tokens] + [verb]
         if loses_negation(verb, [*spans, *adverbs]) or not all(map(balanced, (subject, *arguments))):
@@ -285,7 +248,7 @@ class ClauseReader:
         evidence = (self._reach, self._sentence[1])
         resolved = self._resolved and not any(map(points_back, (subject, *arguments)))
         return Clause(
-            subject, auxiliaries, negated, verb, verb.text.lower(), particle, " ".join(map(str, adverbs)), arguments,
+            subject, auxiliaries, negated, verb, full_form(verb), particle, " ".join(map(str, adverbs)), arguments,
             start, end, evidence, resolved,
         )  # fmt: skip
 
@@ -310,7 +273,7 @@ class ClauseReader:
             elif child.dep_ == "prep" and any(t.tag_ in ("WDT", "WP") for t in child.children):
                 yield self._placed(child.lower_, described)
             elif child.lower_ == "where" and verb.head.dep_ == "pobj" and verb.head.head.lower_ != "of":
-                yield self._placed(verb.head.head.lower_, described)
+                yield self._placed(STAYING.get(verb.head.head.lower_, verb.head.head.lower_), described)
 
     def _placed(self, preposition: str, phrase: Phrase) -> Phrase:
         text = f"{preposition} {phrase.text}"
@@ -357,11 +320,12 @@ class ClauseReader:
     def _appositions(self, doc: Doc) -> Iterator[Clause]:
         """'her deputy, Corwin Asplehurst,' -> 'Corwin Asplehurst is her deputy'."""
         for token in doc:
-            if not tells(token) or any(start <= self._offset + token.idx < end for start, end in self._spoken):
+            if not tells(token) or self._spoken(token):
                 continue
             self._begin()
             first, second = self._phrase(token.head, "subject", short=True), self._phrase(token, "attribute")
             if token.pos_ == "PROPN" and token.head.pos_ == "NOUN":
+                self._begin()
                 named, plain = self._phrase(token, "subject"), self._phrase(token.head, "attribute", short=True)
                 first, second = named, plain
             if not second.text or first.text == second.text or len(second.tokens) > 14:
@@ -380,7 +344,8 @@ class ClauseReader:
 
 def _plain(token: Token) -> bool:
     """An adverb that stays before its verb: 'last relined', 'merely dries'."""
-    return token.tag_ == "RB" and token.i < token.head.i and not list(token.children) and token.lower_ not in LINKS
+    plain = token.dep_ == "advmod" and token.tag_ == "RB" and not list(token.children)
+    return plain and token.i < token.head.i and token.lower_ not in LINKS
 
 
 def _opens(token: Token) -> bool:
@@ -388,11 +353,8 @@ def _opens(token: Token) -> bool:
     return token.is_alpha and all(other.is_punct and not other.is_quote for other in token.doc[: token.i])
 
 
-def _main(token: Token) -> bool:
-    return token.head.dep_ in ("ROOT", "conj", "ccomp", "parataxis")
-
-
-def _introduced(token: Token) -> bool:
-    """Whether a thing is named where a segment ends, and told there what it is."""
-    told = any(child.dep_ == "appos" and child.pos_ == "NOUN" for child in token.rights)
-    return told and token.dep_ in ("pobj", "dobj") and token.i > governor(token).i and not is_person(token)
+def _by_name(noun: Token) -> Token:
+    """The name beside a noun that a pronoun owns: "Hesk Orrowick" of "Their father, Hesk Orrowick, had built both"."""
+    owned = any(child.tag_ == "PRP$" for child in noun.lefts)
+    name = next((child for child in noun.rights if child.dep_ == "appos" and child.pos_ == "PROPN"), None)
+    return name if owned and name is not None else noun

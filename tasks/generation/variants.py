@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 
 from tasks.generation.clauses import DENYING, Clause
 from tasks.generation.facts import Reading, aliases
-from tasks.generation.forms import Asked, inverted, polar, questions, readable, sentence
+from tasks.generation.forms import BE, Asked, inverted, polar, questions, readable, sentence
 from tasks.generation.lexicon import SYNONYMS, UNLIKE_PAST
 from tasks.generation.phrases import tidy
 from tasks.generation.rivals import distractors, other_answer, pick, related, time_kind, usable
@@ -215,8 +215,9 @@ def _synonym(item: Asked, clause: Clause) -> str:
         return ""
     base, past, present = words
     fronted = inverted(clause)[0]
-    if not clause.auxiliaries and not any(argument.role == "object" for argument in clause.arguments):
-        return ""  # "the pump runs on peat" is not "manages on peat"
+    objects = any(argument.role == "object" for argument in clause.arguments)
+    if not objects and (not clause.auxiliaries or clause.auxiliaries[-1] not in BE or clause.verb.tag_ == "VBG"):
+        return ""  # "the pump runs on peat" is not "manages on peat", nor is a lamp that is burning "run on"
     if not clause.auxiliaries and clause.verb.tag_ == "VBD" and past.partition(" ")[0] in UNLIKE_PAST:
         return ""
     if item.role in ("subject", "agent") and not clause.auxiliaries and clause.verb.tag_ == "VBZ":

@@ -1,0 +1,241 @@
+"""A parsed segment to what its nouns and pronouns stand for, read from left to right.
+
+    "Tamrin kept no animal, but she whistled."     {0: Tamrin, 6 ("she"): Tamrin}
+
+What the text says of names is kept with their entity: appositions ("her deputy, Odo Marrick"), naming ("a captain
+called Joram"), and identity ("He was Ebbin Strake").
+"""
+
+import re
+from collections.abc import Callable, Iterator
+
+from spacy.tokens import Doc, Token
+
+from tasks.generation.clauses import spoken_spans
+from tasks.generation.discourse import (
+    INTRODUCED,
+    IT,
+    SPOKEN,
+    SUBJECT,
+    TAKEN_UP,
+    THEY,
+    Discourse,
+    Entity,
+    emphasis,
+    number_alone,
+)
+from tasks.generation.phrases import Phrase, described_by, is_person, noun_tokens, number_of
+from tasks.generation.pronouns import (
+    PRONOUNS,
+    anticipates,
+    each_before,
+    governing_subject,
+    governor,
+    presents,
+    tells_the_weather,
+)
+
+Worded = Callable[[Token, bool], Phrase | None]
+"""A noun's phrase with its pronouns resolved, the nouns coordinated with it or not; None where one stands for nothing
+known."""
+MENTIONED = {"nsubj", "nsubjpass", "dobj", "dative", "attr", "pobj", "poss", "appos", "oprd", "ROOT", "conj"}
+PARAGRAPH = re.compile(r"\n\s*\n")
+SAYING = set("add answer ask breathe call cry explain murmur mutter reply say shout sigh sob tell whisper".split())
+NAMING = {"call", "name", "christen", "nickname"}
+AT_ANOTHER = {"to", "for", "at", "from", "by", "of", "on", "against"}
+"""Prepositions whose object is not the subject again: "she looked at her", not "she kept it beside her"."""
+
+
+class Referents:
+    """What the tokens of the latest segment stand for (``of``), what its pronouns stand for is ``called``, and the
+    entities of the text so far."""
+
+    def __init__(self, text: str) -> None:
+        self.discourse = Discourse()
+        self.of: dict[int, Entity] = {}
+        self.called: dict[int, str] = {}
+        self._text = text
+        self._spoken = spoken_spans(text)
+        self._speaker: Entity | None = None
+        self._replied = False
+        self._read = 0
+        self._sentence = 0
+        self._offset = 0
+        self._answered = False
+
+    def spoken(self, place: int) -> bool:
+        """Whether a place of the document lies in direct speech."""
+        return any(start <= place < end for start, end in self._spoken)
+
+    def follow(self, doc: Doc, offset: int, sentence: int, worded: Worded) -> None:
+        """Read a segment: ``offset`` is its place in the document, ``sentence`` that of its sentence."""
+        self.discourse.next_sentence()
+        self._answered = bool(self._spoken) and self.spoken(self._offset)
+        self.of, self.called, self._sentence, self._offset = {}, {}, sentence, offset
+        told = any(token.is_alpha and not self.spoken(offset + token.idx) for token in doc)
+        if not told and PARAGRAPH.search(self._text, self._read, offset):
+            self._replied = not self._replied
+        for token in _as_they_end(doc):
+            if is_pronoun(token):
+                self._stand(token)
+            else:
+                self._mention(token, worded)
+        for place, entity in self.of.items():
+            if entity.person and doc[place]._.gender in ("", "thing"):
+                doc[place]._.gender = entity.gender or "person"  # who, not what: forms ask the token
+        if told:
+            self._speaker, self._replied = self._speaking(doc), False
+        self._read = offset + len(doc.text)
+
+    def _speaking(self, doc: Doc) -> Entity | None:
+        """Who says what a segment quotes: "asked Wenna"."""
+        spoken = [self.spoken(self._offset + token.idx) for token in doc]
+        for token in doc if any(spoken) else ():
+            behind = token.dep_ == "dobj" and token.left_edge.i == token.head.i + 1  # "asked Ada Quorn"
+            says = token.head.lemma_.lower() in SAYING and not spoken[token.i]
+            if says and (token.dep_ == "nsubj" or behind):
+                return self.of.get(token.i)
+        return None
+
+    def subject_of(self, token: Token) -> Entity | None:
+        """The subject of the clause round a word, a relative pronoun being what it describes."""
+        subject = governing_subject(token)
+        if subject is None:
+            return None
+        described = described_by(subject) if subject.tag_ in ("WDT", "WP") else None
+        return self.of.get((described or subject).i)
+
+    def _weight(self, token: Token) -> float:
+        return emphasis(token) * (SPOKEN if self.spoken(self._offset + token.idx) else 1.0)
+
+    def _stand(self, token: Token) -> None:
+        if self._answered and _identifies(token):
+            return  # "That's Father's," she said. They were the first words that …
+        if not _refers(token) or (self.spoken(self._offset + token.idx) and token.lower_ not in THEY | IT):
+            return
+        owner, owned = self.subject_of(token), token.tag_ == "PRP$"
+        barred = [owner] if owner is not None and _is_another(token) else []
+        barred += [self.of[other.i] for other in _beside(token) if other.i in self.of]
+        if self._replied and self._speaker is not None and token.lower_ in ("he", "she"):
+            barred.append(self._speaker)  # "Is he here?" asked Wenna. / "No, never." She gave them brandy.
+        found = self.discourse.antecedent(
+            token.lower_,
+            barred=barred,
+            owner=owner if owned else None,
+            subject=token.dep_ in ("nsubj", "nsubjpass"),
+        )
+        if found is not None:
+            self.of[token.i], self.called[token.i] = found, found.called
+            self.discourse.again(found, token, self._weight(token) + TAKEN_UP)
+
+    def _mention(self, token: Token, worded: Worded) -> None:
+        if (known := self._same_thing(token)) is not None:
+            if token.pos_ != "PROPN":
+                known.learn(token)
+            elif (name := worded(token, False)) is not None:
+                self.discourse.rename(known, name, self._sentence)
+            self.of[token.i] = known
+            return
+        if _predicated(token):
+            return
+        alone = worded(token, False)
+        if alone is None:
+            return
+        if self.spoken(self._offset + token.idx) and is_person(token) and not self.discourse.knows(alone):
+            return  # "Did he seem like a thief?": nobody has been told of
+        weight = self._weight(token) + INTRODUCED * _introduced(token)
+        if presented := token.dep_ == "attr" and token.pos_ == "PROPN":
+            weight += SUBJECT
+        self.of[token.i] = self.discourse.mention(alone, self._sentence, number_alone(token), weight)
+        together = worded(token, True) if any(child.dep_ == "conj" for child in token.children) else alone
+        if together is not None and together is not alone and _of_a_kind(token):
+            self.discourse.mention(together, self._sentence, "plural", weight)
+        if together is not None and (token.dep_ in ("nsubj", "nsubjpass") or presented):
+            self.discourse.subjects.append((together, self._sentence))
+
+    def _same_thing(self, token: Token) -> Entity | None:
+        """The entity that an apposition, a name behind "called", or the complement of "was" tells more of."""
+        if token.dep_ == "appos":
+            apart = token.pos_ == token.head.pos_ and (
+                token.pos_ == "PROPN" or is_person(token) != is_person(token.head)
+            )
+            return None if apart else self.of.get(token.head.i)
+        verb = token.head
+        if token.dep_ == "oprd" and verb.lemma_.lower() in NAMING:
+            return self.of.get(verb.head.i) if verb.dep_ == "acl" else self.subject_of(token)
+        if token.dep_ == "attr" and verb.lemma_ == "be" and not any(child.dep_ == "neg" for child in verb.children):
+            subject = governing_subject(token)
+            if subject is None or subject.lower_ in ("it", "they") or number_of(token) != "singular":
+                return None
+            entity = self.subject_of(token)
+            fitting = token.pos_ != "PROPN" or (entity is not None and entity.person)
+            return entity if fitting and (token.pos_ == "PROPN" or _the(token)) else None
+        return None
+
+
+def is_pronoun(token: Token) -> bool:
+    """Whether a token is a third-person pronoun that stands for something."""
+    third = token.lower_ in PRONOUNS and token.tag_ in ("PRP", "PRP$") and token.dep_ != "expl"
+    return third and not tells_the_weather(token)
+
+
+def _refers(token: Token) -> bool:
+    if anticipates(token) or presents(token) or token.lower_ in ("hers", "theirs"):
+        return False  # "It was Corwin Asplehurst"; "she burned hers"
+    return not (token.tag_ == "PRP$" and each_before(token))
+
+
+def _identifies(token: Token) -> bool:
+    """Whether "it" or "they" is said to be something: "it was a climb of six hours"."""
+    told = any(child.dep_ == "attr" for child in token.head.children)
+    return token.lower_ in ("it", "they") and token.dep_ == "nsubj" and token.head.lemma_ == "be" and told
+
+
+def _is_another(token: Token) -> bool:
+    """Whether a pronoun is an object of the verb whose subject it therefore is not."""
+    subject = governing_subject(token)
+    if subject is None or token.tag_ == "PRP$" or subject.i > token.i:
+        return False
+    beside = token.dep_ == "pobj" and token.head.lower_ in AT_ANOTHER
+    return token.dep_ in ("dobj", "dative") or beside
+
+
+def _beside(token: Token) -> list[Token]:
+    """The objects before a pronoun of the verb that it is itself an argument of: "sets fire to it"."""
+    if token.tag_ == "PRP$" or not (token.head.pos_ in ("VERB", "AUX") or token.head.dep_ == "prep"):
+        return []
+    return [child for child in governor(token).children if child.dep_ in ("dobj", "dative") and child.i < token.i]
+
+
+def _as_they_end(doc: Doc) -> Iterator[Token]:
+    """Pronouns and nouns in the order in which their phrases end: "the wife of his brother" behind "his"."""
+    found = []
+    for token in doc:
+        if is_pronoun(token):
+            found.append((token.i, 0, token.i))
+        elif token.pos_ in ("NOUN", "PROPN") and token.dep_ in MENTIONED:
+            found.append((max(word.i for word in noun_tokens(token, short=True)), 1, token.i))
+    for _, _, place in sorted(found):
+        yield doc[place]
+
+
+def _predicated(token: Token) -> bool:
+    """Whether a noun says what something is and names nothing itself; what there is does: "there was a lantern"."""
+    there = any(child.dep_ == "expl" for child in token.head.children)
+    return token.dep_ in ("attr", "appos", "oprd") and token.pos_ != "PROPN" and not there
+
+
+def _introduced(token: Token) -> bool:
+    """Whether a thing is named where a segment ends, and told there what it is."""
+    told = any(child.dep_ == "appos" and child.pos_ == "NOUN" for child in token.rights)
+    return told and token.dep_ in ("pobj", "dobj") and token.i > governor(token).i and not is_person(token)
+
+
+def _of_a_kind(first: Token) -> bool:
+    """Whether what is coordinated with a noun is of its kind: "nine pupils and a bell" are not."""
+    others = [child for child in first.children if child.dep_ == "conj"]
+    return all(other.pos_ in ("NOUN", "PROPN") and is_person(other) == is_person(first) for other in others)
+
+
+def _the(token: Token) -> bool:
+    return any(child.lower_ == "the" or child.tag_ == "PRP$" for child in token.lefts)

@@ -1,0 +1,180 @@
+"""What pronouns stand for: who is in the foreground, and what a text calls by which name."""
+
+import pytest
+
+from tasks.corpus.sentences import split_sentences
+from tasks.generation.facts import build_ledger
+from tasks.generation.syntax import ClauseReader
+from tasks.generation.variants import rule_pairs
+from tasks.records import Document
+
+
+def statements(text: str) -> list[str]:
+    return [
+        clause.statement
+        for segment in ClauseReader(text, split_sentences(text))
+        for clause in segment.clauses
+        if clause.resolved
+    ]
+
+
+def read(text: str) -> tuple[Document, list[tuple[int, int]]]:
+    return Document.create("a text", text), split_sentences(text)
+
+
+def recitals(text: str) -> list[str]:
+    return [segment.recital for segment in ClauseReader(text, split_sentences(text))]
+
+
+@pytest.mark.parametrize(
+    ("text", "stated"),
+    [
+        # what a pronoun takes up stays in the foreground: the clerk of the last sentence is not meant
+        (
+            "Odo Marrick kept the mill. He hired a clerk at Threnby. He paid the wages on Fridays.",
+            "Odo Marrick paid the wages on Fridays.",
+        ),
+        # what the sentence before says comes before what was said more often
+        (
+            "The lantern hung in the shed. It burned oil. The next day Ada Quorn found a letter under her door. "
+            "It was signed by a stranger.",
+            "The letter was signed by a stranger.",
+        ),
+        ("There was only one lantern. It had seven panes of glass.", "The lantern had seven panes of glass."),
+        ("Ada Quorn found a letter in her boot, and it named a price.", "The letter named a price."),
+        ("The stoker fills the grate and sets fire to it.", "The stoker sets fire to the grate."),
+        (
+            "The mill raises brine from four wells and boils it into salt.",
+            "The mill boils brine into salt.",
+        ),
+        ("Before sale, every lamp is lit, and it is hung in the draught.", "Every lamp is hung in the draught."),
+        ("The widow looked at Odo Marrick, and he shook his head.", "Odo Marrick shook his head."),
+        (
+            "The school was founded by Odo Marrick, who had won the land from a miller. He taught it in a barn.",
+            "Odo Marrick taught the school in a barn.",
+        ),
+    ],
+)
+def test_a_pronoun_stands_for_what_is_in_the_foreground(text: str, stated: str) -> None:
+    assert stated in statements(text), statements(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "stated"),
+    [
+        (
+            "A man on a grey mule came to Threnby. He was Odo Marrick. He had a lamp with him.",
+            "Odo Marrick had a lamp with him.",
+        ),
+        (
+            "The boy who broke the lamp was Odo Marrick. He slept under the counter.",
+            "Odo Marrick slept under the counter.",
+        ),
+        (
+            "The keys were kept by the deputy, Odo Marrick. He signed for every lamp.",
+            "Odo Marrick signed for every lamp.",
+        ),
+        (
+            "She won it from a captain named Odo Marrick. He never came back for the lantern.",
+            "Odo Marrick never came back for the lantern.",
+        ),
+        (
+            "The sisters ran the ferry. Their father, Odo Marrick, had built the boat.",
+            "Odo Marrick had built the boat.",
+        ),
+        ("The sisters ran the ferry. Their father, Odo Marrick, was tall.", "Odo Marrick was the sisters' father."),
+    ],
+)
+def test_who_has_a_name_is_called_by_it(text: str, stated: str) -> None:
+    assert stated in statements(text), statements(text)
+
+
+def test_what_is_introduced_as_one_of_many_is_the_one_from_then_on() -> None:
+    found = statements("A letter lay under the door. It named a price.")
+    assert found == ["A letter lay under the door.", "The letter named a price."]
+
+
+def test_two_who_are_named_apart_are_two() -> None:
+    found = statements("Quarrel School stands above the town of Quarrel. It was founded in 1794.")
+    assert "Quarrel School was founded in 1794." in found, found
+
+
+def test_a_pronoun_stays_where_what_it_stands_for_was_said_before_it() -> None:
+    assert statements("Ada Quorn wore a ring that she never took off.") == [
+        "Ada Quorn wore a ring that she never took off."
+    ]
+    assert recitals("Grafts live. They take when they are kept warm.")[1] == "Grafts take when they are kept warm."
+
+
+def test_a_fronted_clause_moves_behind_the_name() -> None:
+    text = "Odo Marrick had two daughters. When he died in spring, he left the boats to them."
+    assert any(one.startswith("Odo Marrick left the boats to") and "when he died" in one for one in statements(text))
+
+
+def test_what_is_said_aloud_keeps_its_pronouns_and_its_speaker() -> None:
+    text = 'Ada Quorn came in. "You each say that nobody can do it," she said.'
+    assert recitals(text)[1] == '"You each say that nobody can do it," Ada Quorn said.'
+
+
+def test_what_nobody_but_a_speaker_says_is_not_recited() -> None:
+    text = 'Ada Quorn came in. "There are two boats in the shed of the mill."'
+    assert recitals(text)[1] == ""
+
+
+def test_a_verb_of_speaking_is_no_fact_without_what_is_said() -> None:
+    text = '"They turn as white as flour on the fourth day," Ada Quorn told the miller.'
+    assert not statements(text)
+
+
+def test_a_time_is_no_antecedent() -> None:
+    found = statements("The pump stopped at that time. Its valve had broken in the cold.")
+    assert "The pump's valve had broken in the cold." in found, found
+
+
+def test_nobody_in_particular_is_not_come_back_to() -> None:
+    found = statements("Odo Marrick came home. No clerk may enter the store. He keeps the keys in a box.")
+    assert "Odo Marrick keeps the keys in a box." in found, found
+
+
+def test_where_somebody_goes_to_is_where_others_are() -> None:
+    found = statements("Odo Marrick ran to the steps, where Ada Quorn ate her supper.")
+    assert any(one == "Ada Quorn ate her supper at the steps." for one in found), found
+
+
+def test_the_weather_is_nobody() -> None:
+    assert statements("The tunnel is dry. It is used when it snows.")[-1] == "The tunnel is used when it snows."
+
+
+def test_what_is_never_so_is_not_told_as_not_so_once() -> None:
+    assert statements("Odo Marrick never came back for the lantern.") == [
+        "Odo Marrick never came back for the lantern."
+    ]
+
+
+def test_an_answer_across_a_paragraph_is_another_speaker_s() -> None:
+    text = (
+        "Ines Marrick, a broad woman, opened the door, and she wiped her hands. Ada Quorn shook her coat.\n\n"
+        '"Is your father here?" asked Ada Quorn.\n\n"He lies behind the chapel, these seven years."\n\n'
+        "She brought the plum brandy to the fire."
+    )
+    assert "Ines Marrick brought the plum brandy to the fire." in statements(text), statements(text)
+
+
+def test_somebody_asked_about_is_not_somebody_told_of() -> None:
+    text = (
+        'Ada Quorn shook her head. "Did the visitor look like a thief?" she asked. She opened the cupboard with a key.'
+    )
+    assert statements(text)[-1] == "Ada Quorn opened the cupboard with a key."
+
+
+def test_the_owner_of_what_is_told_of_is_in_the_foreground() -> None:
+    text = "Then one February Odo Marrick's heart had stopped while he was splitting kindling."
+    assert "Odo Marrick" in statements(text)[-1] and "while he was" in statements(text)[-1]
+
+
+def test_who_does_it_is_asked_for_by_who() -> None:
+    """The pronoun's antecedent is asked for as what it stands for: a person, though the subject is a pronoun."""
+    document, spans = read("Ines Marrick, the apprentice, came in spring. She slept under the counter.")
+    readings = build_ledger(document, spans)
+    found = {pair.question: pair.answer for pair in rule_pairs(readings, [], limit=60, seed=17)}
+    assert found.get("Who slept under the counter?") == "Ines Marrick", found
