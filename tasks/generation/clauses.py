@@ -164,6 +164,8 @@ def slipped(verb: Token, subject: Phrase) -> bool:
     after a third lateness is sent to the Master").
     """
     children = list(verb.children)
+    if verb.dep_ == "relcl" and verb.lower_ in ("is", "was", "has") and subject.number == "plural":
+        return True  # "he put down two crowns, which was too much"
     if sum(child.dep_ in ("nsubj", "nsubjpass") for child in children) > 1:
         return True
     opening = min(token.i for token in subject.tokens)
@@ -235,6 +237,9 @@ def ambiguous(verb: Token) -> bool:
         return has_subject(verb)  # "the first words she had spoken": what she spoke is left out
     if opening.lower_ == "when":
         return True
+    below = any(child.dep_ in ("ccomp", "xcomp") for child in verb.children)
+    if opening.dep_ == "dobj" and opening.head.i == verb.i and below:
+        return True  # "the table, which she had never allowed anyone to sit on"
     noun = verb.head
     if noun.lemma_.lower() in ABSTRACT and (opening.dep_ == "pobj" or opening.tag_ == "WRB"):
         return True  # "the extent to which tissues heal"

@@ -136,15 +136,15 @@ class Discourse:
             entity.phrase, entity.offset = phrase, offset
         entity.names |= _names(phrase)
         entity.learn(phrase.head)
-        self.again(entity, phrase.head, weight)
+        self.again(entity, weight, subject=phrase.head.dep_ in ("nsubj", "nsubjpass"))
         return entity
 
-    def again(self, entity: Entity, token: Token, weight: float) -> None:
+    def again(self, entity: Entity, weight: float, *, subject: bool) -> None:
         """Note that an entity is spoken of once more: each counts once a sentence, by its weightiest place."""
         self._mentions += 1
         entity.latest = self._mentions
         if weight > entity.now:
-            entity.now, entity.subject = weight, token.dep_ in ("nsubj", "nsubjpass")
+            entity.now, entity.subject = weight, subject
 
     def rename(self, entity: Entity, name: Phrase, offset: int) -> None:
         """Call an entity by its name from here on: "a man on a mule ... He was Ebbin Strake"."""

@@ -12,9 +12,12 @@ from collections.abc import Callable, Iterator
 from spacy.tokens import Doc, Token
 
 from tasks.generation.clauses import spoken_spans
+from tasks.generation.dialogue import SAYING, Dialogue
 from tasks.generation.discourse import (
+    HEAD,
     INTRODUCED,
     IT,
+    RECENCY,
     SPOKEN,
     SUBJECT,
     TAKEN_UP,
@@ -40,7 +43,6 @@ Worded = Callable[[Token, bool], Phrase | None]
 known."""
 MENTIONED = {"nsubj", "nsubjpass", "dobj", "dative", "attr", "pobj", "poss", "appos", "oprd", "ROOT", "conj"}
 PARAGRAPH = re.compile(r"\n\s*\n")
-SAYING = set("add answer ask breathe call cry explain murmur mutter reply say shout sigh sob tell whisper".split())
 NAMING = {"call", "name", "christen", "nickname"}
 AT_ANOTHER = {"to", "for", "at", "from", "by", "of", "on", "against"}
 """Prepositions whose object is not the subject again: "she looked at her", not "she kept it beside her"."""
@@ -56,8 +58,7 @@ class Referents:
         self.called: dict[int, str] = {}
         self._text = text
         self._spoken = spoken_spans(text)
-        self._speaker: Entity | None = None
-        self._replied = False
+        self.dialogue = Dialogue()
         self._read = 0
         self._sentence = 0
         self._offset = 0
@@ -73,8 +74,10 @@ class Referents:
         self._answered = bool(self._spoken) and self.spoken(self._offset)
         self.of, self.called, self._sentence, self._offset = {}, {}, sentence, offset
         told = any(token.is_alpha and not self.spoken(offset + token.idx) for token in doc)
-        if not told and PARAGRAPH.search(self._text, self._read, offset):
-            self._replied = not self._replied
+        if PARAGRAPH.search(self._text, self._read, offset):
+            self.dialogue.new_paragraph()
+        if not told and (speaker := self.dialogue.aloud()) is not None:
+            self.discourse.again(speaker, RECENCY + SUBJECT + HEAD, subject=True)
         for token in _as_they_end(doc):
             if is_pronoun(token):
                 self._stand(token)
@@ -84,18 +87,20 @@ class Referents:
             if entity.person and doc[place]._.gender in ("", "thing"):
                 doc[place]._.gender = entity.gender or "person"  # who, not what: forms ask the token
         if told:
-            self._speaker, self._replied = self._speaking(doc), False
+            self._listen(doc)
         self._read = offset + len(doc.text)
 
-    def _speaking(self, doc: Doc) -> Entity | None:
-        """Who says what a segment quotes: "asked Wenna"."""
+    def _listen(self, doc: Doc) -> None:
+        """Note who says what a segment quotes ("asked Wenna"), or whom it tells of."""
         spoken = [self.spoken(self._offset + token.idx) for token in doc]
-        for token in doc if any(spoken) else ():
+        for token in doc:
             behind = token.dep_ == "dobj" and token.left_edge.i == token.head.i + 1  # "asked Ada Quorn"
-            says = token.head.lemma_.lower() in SAYING and not spoken[token.i]
-            if says and (token.dep_ == "nsubj" or behind):
-                return self.of.get(token.i)
-        return None
+            says = token.head.lemma_.lower() in SAYING and not spoken[token.i] and any(spoken)
+            if says and (token.dep_ == "nsubj" or behind) and token.i in self.of:
+                self.dialogue.attributed(self.of[token.i])
+                return
+        subjects = [token for token in doc if token.dep_ in ("nsubj", "nsubjpass") and token.head.dep_ == "ROOT"]
+        self.dialogue.narrated(next((self.of[token.i] for token in subjects if token.i in self.of), None))
 
     def subject_of(self, token: Token) -> Entity | None:
         """The subject of the clause round a word, a relative pronoun being what it describes."""
@@ -116,8 +121,8 @@ class Referents:
         owner, owned = self.subject_of(token), token.tag_ == "PRP$"
         barred = [owner] if owner is not None and _is_another(token) else []
         barred += [self.of[other.i] for other in _beside(token) if other.i in self.of]
-        if self._replied and self._speaker is not None and token.lower_ in ("he", "she"):
-            barred.append(self._speaker)  # "Is he here?" asked Wenna. / "No, never." She gave them brandy.
+        if self.dialogue.silent is not None and token.lower_ in ("he", "she"):
+            barred.append(self.dialogue.silent)  # "Is he here?" asked Wenna. / "No, never." She gave them brandy.
         found = self.discourse.antecedent(
             token.lower_,
             barred=barred,
@@ -126,7 +131,7 @@ class Referents:
         )
         if found is not None:
             self.of[token.i], self.called[token.i] = found, found.called
-            self.discourse.again(found, token, self._weight(token) + TAKEN_UP)
+            self.discourse.again(found, self._weight(token) + TAKEN_UP, subject=token.dep_ in ("nsubj", "nsubjpass"))
 
     def _mention(self, token: Token, worded: Worded) -> None:
         if (known := self._same_thing(token)) is not None:

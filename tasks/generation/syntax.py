@@ -54,6 +54,8 @@ UNFINISHED = (("be",), ("been",), ("being",))
 """First auxiliaries of a verb whose finite one stands with another: "the matrix being secreted"."""
 STAYING = {"to": "at", "into": "in", "onto": "on", "towards": "at", "from": "at"}
 """Where something is that somebody goes to: "he ran to the steps, where she sat" -> "she sat at the steps"."""
+FEWEST_SAID = 4
+"""Words of what is said aloud that say something."""
 FARTHEST = 1500
 """Characters before its sentence in which the name lies that a pronoun is replaced by."""
 CLOSED = {"DET", "ADP", "PRON", "SCONJ", "CCONJ", "ADV", "NUM"}
@@ -87,7 +89,7 @@ class ClauseReader:
             clauses = [clause for verb in doc if (clause := self._clause(verb)) is not None]
             clauses.extend(self._appositions(doc))
             spoken = all(self._spoken(token) for token in doc if token.is_alpha)
-            recital = "" if spoken else self._recital(doc)
+            recital = self._said_aloud(doc) if spoken else self._recital(doc)
             end = offset + len(doc.text.rstrip())
             clauses = [replace(clause, recital=recital or clause.statement) for clause in clauses]
             yield Segment(span, offset, end, (self._reach, span[1]), recital, spoken, tuple(clauses))
@@ -108,6 +110,15 @@ class ClauseReader:
             return ""
         closed = text if text.endswith((".", "!", "?", '"', "\u201d")) else text + "."
         return closed[:1].upper() + closed[1:]
+
+    def _said_aloud(self, doc: Doc) -> str:
+        """What somebody says: 'Gervase Pim said, "I lent him my own scarf."'; '' where nobody can tell who."""
+        self._begin()
+        speaker, said = self.referents.dialogue.speaker, " ".join(doc.text.split()).strip('"\u201c\u201d ')
+        if speaker is None or len(said.split()) < FEWEST_SAID or self._sentence[0] - speaker.offset > FARTHEST:
+            return ""
+        self._reach = min(self._reach, speaker.offset)
+        return f'{speaker.called[:1].upper()}{speaker.called[1:]} said, "{said.rstrip(",")}"'
 
     def _begin(self) -> None:
         self._reach, self._resolved, self._said = self._sentence[0], True, set()

@@ -41,6 +41,7 @@ LEADS = (
 TIMES = {"clock": "at what time", "date": "on what date", "year": "in which year", "weekday": "on which day"}
 """What a plain "when" can be put as, by the kind of time that answers it."""
 GAP = "____"
+SAID = re.compile(r'(?P<who>[^"]{2,60}) said, "(?P<said>[^"]+)"')
 LONGEST_RECITAL = 40
 
 
@@ -81,8 +82,9 @@ def rule_pairs(
             report(number / len(askable))
     for reading in readings:
         if reading.clause is None and reading.fact.statement:
-            gaps = list(sentence_gaps(reading.fact.statement))[:limit]
-            yield from (_pair(reading, wording, chunks) for wording in gaps)
+            statement = reading.fact.statement
+            wordings = [*said_aloud(statement), *sentence_gaps(statement)][:limit]
+            yield from (_pair(reading, wording, chunks) for wording in wordings)
 
 
 def _pair(reading: Reading, wording: Wording, chunks: Sequence[Chunk]) -> Pair:
@@ -286,6 +288,13 @@ def _gaps(statement: str, asked: Sequence[Asked]) -> Iterator[tuple[int, Wording
             yield 1 + index, Wording("completion", f"Complete the sentence: {before.rstrip()} ...", answer)
         else:
             yield 2 + index, Wording("cloze", f"Fill in the gap: {before}{GAP}{after}", answer)
+
+
+def said_aloud(statement: str) -> Iterator[Wording]:
+    """'Pim said, "I lent him my own scarf."' -> 'Who said, "I lent him my own scarf."?'"""
+    if match := SAID.fullmatch(statement):
+        yield Wording("wh", f'Who said, "{match["said"]}"?', match["who"])
+        yield Wording("stem", f'Which person said: "{match["said"]}"?', match["who"])
 
 
 def sentence_gaps(statement: str) -> Iterator[Wording]:

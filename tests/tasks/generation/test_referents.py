@@ -116,9 +116,30 @@ def test_what_is_said_aloud_keeps_its_pronouns_and_its_speaker() -> None:
     assert recitals(text)[1] == '"You each say that nobody can do it," Ada Quorn said.'
 
 
-def test_what_nobody_but_a_speaker_says_is_not_recited() -> None:
+def test_what_is_said_aloud_is_said_by_whom_the_text_tells_of_before_it() -> None:
     text = 'Ada Quorn came in. "There are two boats in the shed of the mill."'
+    assert recitals(text)[1] == 'Ada Quorn said, "There are two boats in the shed of the mill."'
+
+
+def test_what_nobody_can_be_told_to_say_is_not_recited() -> None:
+    text = 'The mill stood by the river.\n\n"There are two boats in the shed of the mill."'
     assert recitals(text)[1] == ""
+
+
+def test_two_take_turns_paragraph_by_paragraph() -> None:
+    text = (
+        '"There are two boats in the shed," said Ada Quorn.\n\n"There was only one," said Odo Marrick.\n\n'
+        '"My father built the other in spring."\n\n"Nobody told me about it."\n\n"Was it so?"\n\n'
+        'The river rose.\n\n"It is late for me. Nobody comes by night."'
+    )
+    assert recitals(text)[2:] == [
+        'Ada Quorn said, "My father built the other in spring."',
+        'Odo Marrick said, "Nobody told me about it."',
+        "",
+        "The river rose.",
+        "",
+        "",
+    ]
 
 
 def test_a_verb_of_speaking_is_no_fact_without_what_is_said() -> None:
@@ -178,3 +199,20 @@ def test_who_does_it_is_asked_for_by_who() -> None:
     readings = build_ledger(document, spans)
     found = {pair.question: pair.answer for pair in rule_pairs(readings, [], limit=60, seed=17)}
     assert found.get("Who slept under the counter?") == "Ines Marrick", found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Odo Marrick put down two crowns, which was too much.",
+        "The table, which she had allowed nobody to use, was hers.",
+    ],
+)
+def test_what_a_relative_clause_does_not_say_of_its_noun_is_not_stated(text: str) -> None:
+    assert not any("too much" in one or "allowed the table" in one.lower() for one in statements(text))
+
+
+def test_who_said_it_is_asked() -> None:
+    document, spans = read('Ada Quorn came in. "There are two boats in the shed of the mill."')
+    found = {pair.question: pair.answer for pair in rule_pairs(build_ledger(document, spans), [], limit=9, seed=17)}
+    assert found['Who said, "There are two boats in the shed of the mill."?'] == "Ada Quorn", found
