@@ -40,12 +40,14 @@ FADING = 0.4
 SPOKEN = 0.5
 """Share of its weight that a mention has in direct speech."""
 FORGOTTEN = 2.0
-"""Salience below which a thing, other than a person, is no longer meant: seven sentences without a word of it."""
+"""Salience below which a thing is no longer meant: six sentences without a word of it."""
+LONG_FORGOTTEN = 0.1
+"""The same for a person: nine sentences."""
 MOST = 60
 """Entities kept in mind."""
 THEY, IT = {"they", "them", "their", "theirs"}, {"it", "its"}
 SHE = {"she", "her", "hers"}
-OPEN = {"any", "each", "either", "every", "neither", "no", "none", "nobody", "one", "which", "what", "whatever"}
+OPEN = {"any", "either", "neither", "no", "none", "nobody", "one", "which", "what", "whatever"}
 """First words of phrases that name nobody in particular."""
 
 
@@ -118,11 +120,12 @@ class Discourse:
         self.subjects: list[tuple[Phrase, int]] = []
         self._mentions = 0
 
-    def next_sentence(self) -> None:
-        """Let everything said so far fade."""
+    def fade(self, *, ended: bool) -> None:
+        """Let everything said so far fade, at the end of a sentence or of its part up to a semicolon."""
         for entity in self.entities:
             entity.past, entity.now = FADING * entity.salience, 0.0
-        kept = [e for e in self.entities if (e.person or e.past >= FORGOTTEN) and not e.passing]
+        left = [entity for entity in self.entities if not (entity.passing and ended)]
+        kept = [entity for entity in left if entity.past >= (LONG_FORGOTTEN if entity.person else FORGOTTEN)]
         self.entities = sorted(kept, key=lambda entity: entity.past)[-MOST:]
         self.subjects = self.subjects[-24:]
 

@@ -19,7 +19,7 @@ from spacy.util import compile_infix_regex
 
 from tasks.embedded import parser_folder
 from tasks.generation.lexicon import MAKING
-from tasks.generation.phrases import described_by
+from tasks.generation.phrases import described_by, is_role
 
 MARKS = re.compile(r"[\r\n\t\f\v]|(?<!\w)[_*#=~]+(?=\w)|(?<=[\w.,;:!?])[_*#=~]+(?!\w)")
 """White space, and marks of emphasis about words (_so_, *so*, #so#): blanks to the parser, offsets as they are."""
@@ -86,7 +86,7 @@ def vote_on_names(docs: Sequence[Doc]) -> None:
     before: Token | None = None
     for doc in docs:
         named = [token for token in doc if token.pos_ == "PROPN" and token.text[:1].isupper()]
-        names = [token for token in named if token.dep_ in ("nsubj", "nsubjpass", "appos")]
+        names = [token for token in named if token.dep_ in ("nsubj", "nsubjpass", "appos") and not _of_a_thing(token)]
         for token in doc:
             if token.lower_ in ("who", "whom") and (noun := described_by(token)) is not None and noun.pos_ == "PROPN":
                 votes[noun.text]["person"] += 1
@@ -99,13 +99,22 @@ def vote_on_names(docs: Sequence[Doc]) -> None:
                     votes[part][kind] += 1
         before = next((name for name in names if name.head.dep_ == "ROOT"), None)
     people = {name for name, tally in votes.items() if tally["person"]}
-    made = {name.text for doc in docs for name in doc if _made(name)} - people
+    made = {name.text for doc in docs for name in doc if _made(name) or _of_a_thing(name)} - people
     settled = {name: tally.most_common(1)[0][0] for name, tally in votes.items()}
     for doc in docs:
         for token in doc:
             if token.pos_ == "PROPN" and token.text in settled and token.ent_type_ != "DATE":
                 token._.gender = settled[token.text]
             token._.made = token.pos_ == "PROPN" and token.text in made
+
+
+def _of_a_thing(name: Token) -> bool:
+    """Whether a name stands behind what it is the name of, and that is no person: "the barge Prudence"."""
+    if name.i == 0 or name.pos_ != "PROPN":
+        return False
+    noun = name.nbor(-1)
+    tied = name.head.i == noun.i or noun.head.i == name.i or (noun.head.i == name.head.i and noun.dep_ == name.dep_)
+    return noun.tag_ == "NN" and tied and not is_role(noun.lemma_.lower())
 
 
 def _votes_for(pronoun: Token) -> str:

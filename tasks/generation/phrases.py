@@ -13,6 +13,7 @@ from tasks.generation.lexicon import FEMALE, HUMAN_VERBS, LINKS, MALE, OF_PEOPLE
 
 Number = Literal["singular", "plural"]
 SUBJECTS = {"nsubj", "nsubjpass", "csubj", "expl"}
+ANYBODY = set("anybody anyone everybody everyone nobody somebody someone".split())
 ITSELF = set("handbook book manual guide report document agreement contract licence license policy text".split())
 """What a text calls itself: "this handbook" needs no other sentence."""
 POINTING = {"this", "these", "those", "such", "that"}
@@ -77,13 +78,20 @@ def is_person(token: Token) -> bool:
     """Whether a noun names a person: by the pronouns that follow it, by role or kin, by what it does, by label."""
     if token._.made:
         return False
+    if token.lower_ in ANYBODY:
+        return True
     if token._.gender in ("male", "female", "person"):
         return True
     if token._.gender == "thing" or token.pos_ not in ("NOUN", "PROPN"):
         return False
     if is_role(token.lemma_.lower()) or _full_name(token) or _who(token):
         return True
-    if token.pos_ != "PROPN" or token.lemma_.lower() in PLACES or any(left.dep_ == "det" for left in token.lefts):
+    if (
+        token.pos_ != "PROPN"
+        or token.text.islower()
+        or token.lemma_.lower() in PLACES
+        or any(left.dep_ == "det" for left in token.lefts)
+    ):
         return False
     if token.dep_ == "nsubj" and token.head.lemma_.lower() in HUMAN_VERBS:
         return True

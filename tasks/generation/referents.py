@@ -70,7 +70,7 @@ class Referents:
 
     def follow(self, doc: Doc, offset: int, sentence: int, worded: Worded) -> None:
         """Read a segment: ``offset`` is its place in the document, ``sentence`` that of its sentence."""
-        self.discourse.next_sentence()
+        self.discourse.fade(ended=sentence != self._sentence)
         self._answered = bool(self._spoken) and self.spoken(self._offset)
         self.of, self.called, self._sentence, self._offset = {}, {}, sentence, offset
         told = any(token.is_alpha and not self.spoken(offset + token.idx) for token in doc)
@@ -167,7 +167,10 @@ class Referents:
             return None if apart else self.of.get(token.head.i)
         verb = token.head
         if token.dep_ == "oprd" and verb.lemma_.lower() in NAMING:
-            return self.of.get(verb.head.i) if verb.dep_ == "acl" else self.subject_of(token)
+            if verb.dep_ == "acl":
+                return self.of.get(verb.head.i)
+            called = next((child for child in verb.children if child.dep_ in ("dobj", "nsubjpass")), None)
+            return self.of.get(called.i) if called is not None else None
         if token.dep_ == "attr" and verb.lemma_ == "be" and not any(child.dep_ == "neg" for child in verb.children):
             subject = governing_subject(token)
             if subject is None or subject.lower_ in ("it", "they") or number_of(token) != "singular":

@@ -48,6 +48,11 @@ def recitals(text: str) -> list[str]:
             "The mill boils brine into salt.",
         ),
         ("Before sale, every lamp is lit, and it is hung in the draught.", "Every lamp is hung in the draught."),
+        ("Every lamp is tested before sale. It is hung in the draught.", "Every lamp is hung in the draught."),
+        (
+            "The barge Patience has salt under Odo Marrick; the barge Prudence sails under his sister, Ines Marrick.",
+            "Ines Marrick is Odo Marrick's sister.",
+        ),
         ("The widow looked at Odo Marrick, and he shook his head.", "Odo Marrick shook his head."),
         (
             "The school was founded by Odo Marrick, who had won the land from a miller. He taught it in a barn.",
@@ -216,3 +221,15 @@ def test_who_said_it_is_asked() -> None:
     document, spans = read('Ada Quorn came in. "There are two boats in the shed of the mill."')
     found = {pair.question: pair.answer for pair in rule_pairs(build_ledger(document, spans), [], limit=9, seed=17)}
     assert found['Who said, "There are two boats in the shed of the mill."?'] == "Ada Quorn", found
+
+
+def test_who_calls_something_by_a_name_does_not_bear_it() -> None:
+    document, spans = read("Fine salt, which the hands call frost, is packed in linen bags.")
+    asked = [pair.question for pair in rule_pairs(build_ledger(document, spans), [], limit=40, seed=17)]
+    assert "What do the hands call fine salt?" in asked, asked
+
+
+def test_anyone_is_somebody() -> None:
+    document, spans = read("Anyone who brings in a flame is fined 12 crowns.")
+    asked = [pair.question for pair in rule_pairs(build_ledger(document, spans), [], limit=40, seed=17)]
+    assert "Who is fined 12 crowns?" in asked, asked
