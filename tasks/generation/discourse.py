@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from spacy.tokens import Token
 
-from tasks.generation.lexicon import TIME_UNITS
+from tasks.generation.lexicon import TIME_UNITS, VESSELS
 from tasks.generation.phrases import Number, Phrase, definite, gender, is_person, number_of
 
 RECENCY, SUBJECT, EXISTENTIAL, OBJECT, OBLIQUE, HEAD = 100.0, 80.0, 70.0, 50.0, 40.0, 80.0
@@ -42,7 +42,7 @@ SPOKEN = 0.5
 FORGOTTEN = 2.0
 """Salience below which a thing is no longer meant: six sentences without a word of it."""
 LONG_FORGOTTEN = 0.1
-"""The same for a person: nine sentences."""
+"""The same for a person, who is known again by name: nine sentences."""
 MOST = 60
 """Entities kept in mind."""
 THEY, IT = {"they", "them", "their", "theirs"}, {"it", "its"}
@@ -108,6 +108,8 @@ class Entity:
         if pronoun in THEY | IT:
             amount = self.phrase.head.ent_type_ in ("CARDINAL", "QUANTITY", "PERCENT")
             return pronoun in THEY or not (self.person or amount)
+        if pronoun in SHE and self.nouns & VESSELS:
+            return True  # "they built a boat and painted her white"
         wanted = "female" if pronoun in SHE else "male"
         return self.gender == wanted if self.made else self.person and self.gender in ("", wanted)
 
@@ -125,7 +127,7 @@ class Discourse:
         for entity in self.entities:
             entity.past, entity.now = FADING * entity.salience, 0.0
         left = [entity for entity in self.entities if not (entity.passing and ended)]
-        kept = [entity for entity in left if entity.past >= (LONG_FORGOTTEN if entity.person else FORGOTTEN)]
+        kept = [entity for entity in left if entity.person or entity.past >= FORGOTTEN]
         self.entities = sorted(kept, key=lambda entity: entity.past)[-MOST:]
         self.subjects = self.subjects[-24:]
 
@@ -171,7 +173,8 @@ class Discourse:
             owner: the subject of its clause, if it is a possessive.
             subject: whether the pronoun is one, which speaks for an entity that was a subject too.
         """
-        options = [entity for entity in self.entities if entity not in barred and entity.fits(pronoun)]
+        present = [entity for entity in self.entities if entity not in barred and entity.salience >= LONG_FORGOTTEN]
+        options = [entity for entity in present if entity.fits(pronoun)]
         if not options:
             return None
 

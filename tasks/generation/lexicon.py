@@ -45,6 +45,7 @@ PEOPLE = (FEMALE | MALE) - {"her", "she", "his", "he"} | set(
 )
 OF_PEOPLE = ("master", "mistress", "woman", "keeper", "maker", "smith", "wright", "monger", "warden", "tender")
 """Ends of nouns for people."""
+VESSELS = set("barge boat brig dinghy ferry frigate schooner ship sloop steamer trawler tug vessel yacht".split())
 HUMAN_VERBS = set(
     """
         say tell ask answer write marry think know believe live die teach study laugh smile weep swear love hate

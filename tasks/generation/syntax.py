@@ -31,7 +31,7 @@ from tasks.generation.clauses import (
     tells,
 )
 from tasks.generation.discourse import Entity
-from tasks.generation.lexicon import LINKS
+from tasks.generation.lexicon import COLOURS, LINKS
 from tasks.generation.parses import parse_segments, vote_on_names
 from tasks.generation.phrases import (
     Phrase,
@@ -179,7 +179,8 @@ class ClauseReader:
         self._said.add(entity)
         self._reach = min(self._reach, entity.offset)
         called = self.referents.called[token.i]
-        return possessive(called) if token.tag_ == "PRP$" else called
+        white = token.head.lower_ in COLOURS and token.head.i == token.i + 1  # "they painted her white"
+        return possessive(called) if token.tag_ == "PRP$" and not white else called
 
     def _join(self, tokens: Iterable[Token]) -> str:
         out, last = "", None

@@ -53,6 +53,7 @@ def recitals(text: str) -> list[str]:
             "The barge Patience has salt under Odo Marrick; the barge Prudence sails under his sister, Ines Marrick.",
             "Ines Marrick is Odo Marrick's sister.",
         ),
+        ("Odo Marrick built a boat in spring. He sailed her to Threnby.", "Odo Marrick sailed the boat to Threnby."),
         ("The widow looked at Odo Marrick, and he shook his head.", "Odo Marrick shook his head."),
         (
             "The school was founded by Odo Marrick, who had won the land from a miller. He taught it in a barn.",
