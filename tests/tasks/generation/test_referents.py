@@ -2,28 +2,7 @@
 
 import pytest
 
-from tasks.corpus.sentences import split_sentences
-from tasks.generation.facts import build_ledger
-from tasks.generation.syntax import ClauseReader
-from tasks.generation.variants import rule_pairs
-from tasks.records import Document
-
-
-def statements(text: str) -> list[str]:
-    return [
-        clause.statement
-        for segment in ClauseReader(text, split_sentences(text))
-        for clause in segment.clauses
-        if clause.resolved
-    ]
-
-
-def read(text: str) -> tuple[Document, list[tuple[int, int]]]:
-    return Document.create("a text", text), split_sentences(text)
-
-
-def recitals(text: str) -> list[str]:
-    return [segment.recital for segment in ClauseReader(text, split_sentences(text))]
+from tests.reading import asked, recitals, statements
 
 
 @pytest.mark.parametrize(
@@ -201,9 +180,7 @@ def test_the_owner_of_what_is_told_of_is_in_the_foreground() -> None:
 
 def test_who_does_it_is_asked_for_by_who() -> None:
     """The pronoun's antecedent is asked for as what it stands for: a person, though the subject is a pronoun."""
-    document, spans = read("Ines Marrick, the apprentice, came in spring. She slept under the counter.")
-    readings = build_ledger(document, spans)
-    found = {pair.question: pair.answer for pair in rule_pairs(readings, [], limit=60, seed=17)}
+    found = asked("Ines Marrick, the apprentice, came in spring. She slept under the counter.")
     assert found.get("Who slept under the counter?") == "Ines Marrick", found
 
 
@@ -219,18 +196,15 @@ def test_what_a_relative_clause_does_not_say_of_its_noun_is_not_stated(text: str
 
 
 def test_who_said_it_is_asked() -> None:
-    document, spans = read('Ada Quorn came in. "There are two boats in the shed of the mill."')
-    found = {pair.question: pair.answer for pair in rule_pairs(build_ledger(document, spans), [], limit=9, seed=17)}
+    found = asked('Ada Quorn came in. "There are two boats in the shed of the mill."')
     assert found['Who said, "There are two boats in the shed of the mill."?'] == "Ada Quorn", found
 
 
 def test_who_calls_something_by_a_name_does_not_bear_it() -> None:
-    document, spans = read("Fine salt, which the hands call frost, is packed in linen bags.")
-    asked = [pair.question for pair in rule_pairs(build_ledger(document, spans), [], limit=40, seed=17)]
-    assert "What do the hands call fine salt?" in asked, asked
+    found = asked("Fine salt, which the hands call frost, is packed in linen bags.")
+    assert "What do the hands call fine salt?" in found, found
 
 
 def test_anyone_is_somebody() -> None:
-    document, spans = read("Anyone who brings in a flame is fined 12 crowns.")
-    asked = [pair.question for pair in rule_pairs(build_ledger(document, spans), [], limit=40, seed=17)]
-    assert "Who is fined 12 crowns?" in asked, asked
+    found = asked("Anyone who brings in a flame is fined 12 crowns.")
+    assert "Who is fined 12 crowns?" in found, found

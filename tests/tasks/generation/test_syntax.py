@@ -5,15 +5,7 @@ import pytest
 from tasks.corpus.sentences import split_sentences
 from tasks.generation.phrases import possessive, tidy
 from tasks.generation.syntax import ClauseReader
-
-
-def statements(text: str) -> list[str]:
-    return [
-        clause.statement
-        for segment in ClauseReader(text, split_sentences(text))
-        for clause in segment.clauses
-        if clause.resolved
-    ]
+from tests.reading import statements
 
 
 def test_coordinated_verbs_share_their_subject_and_auxiliary() -> None:
