@@ -3,9 +3,10 @@
     "Corwin Asplehurst is the deputy. The deputy is 61. He keeps the keys."     fact: "Corwin Asplehurst is the deputy."
     around("Corwin Asplehurst")  ->  all three sentences: his own, the one under his other name, and the one with "He"
 
-A name is looked for in the whole corpus, not in one window. What counts is every sentence that names it or something
-that a fact says it is, the sentence after that if it goes on with a pronoun, and every fact that names it.
-Too much counts rather than too little: a question is only called unanswerable where none of this holds the words.
+A name is looked for in the whole corpus, not in one window. What counts is every sentence that names it, by a part of
+its name too, or something that a fact says it is, the sentence after that if it goes on with a pronoun, and every fact
+that names it. Too much counts rather than too little: a question is only called unanswerable where none of this holds
+the words.
 """
 
 import re
@@ -37,6 +38,8 @@ class Mentions:
     """
 
     def __init__(self, texts: Iterable[str], statements: Sequence[str]) -> None:
+        texts = list(texts)
+        self._small = {word for text in texts for word in _WORD.findall(text) if word.islower()}
         cut = [[text[start:end].lower() for start, end in split_sentences(text)] for text in texts]
         self._sentences = [sentence for sentences in cut for sentence in [*sentences, ""]]
         self._sentences += [statement.lower() for statement in statements]
@@ -59,13 +62,18 @@ class Mentions:
     def around(self, *names: str) -> str:
         """All that is said of something under any of its names, in small letters, a line a sentence."""
         if names not in self._around:
-            keys = [key(name) for name in names]
+            keys = [key(name) for name in [*names, *(part for name in names for part in self._parts(name))]]
             known = {*keys, *(alias for one in keys for alias in self._aliases[one])}
             places = {place for one in known for place in self._naming(one)}
             following = {place + 1 for place in places if place + 1 < len(self._sentences)}
             places |= {place for place in following if _GOES_ON.match(self._sentences[place])}
             self._around[names] = "\n".join(self._sentences[place] for place in sorted(places))
         return self._around[names]
+
+    def _parts(self, name: str) -> list[str]:
+        """The words of a name that are nothing else: "Wenna" of "Wenna Tulk", no "Works" where somebody works."""
+        words = [word for word in _WORD.findall(name) if word[:1].isupper()]
+        return [word for word in words if word.lower() not in self._small] if len(words) > 1 else []
 
     def said_of(self, names: tuple[str, ...], words: Iterable[str]) -> bool:
         """Whether any of the words, or one that begins like it, is said of something."""

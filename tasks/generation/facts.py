@@ -10,6 +10,8 @@ Its statement is empty where it leans on another sentence, and then nothing is a
 Headings, captions and other boilerplate are passed over and counted by ``build_ledger``'s caller.
 """
 
+import re
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -115,24 +117,51 @@ def _unique(readings: list[Reading]) -> list[Reading]:
     return kept
 
 
-def aliases(readings: Sequence[Reading]) -> dict[str, str]:
-    """Names and roles that stand for each other, from appositions: {'Osric Fennimarle': 'the lamp-warden'}.
+def aliases(readings: Sequence[Reading]) -> dict[str, tuple[str, ...]]:
+    """What else a subject is called: {'Osric Fennimarle': ('the lamp-warden', 'Fennimarle')}, and the other way round.
 
-    Only one-to-one couples with a definite description count: "a widow" names nobody.
+    Roles come from appositions and from "was", where one has the role and the role is one's own ("a widow" names
+    nobody); shorter and fuller names from the text, where a short one belongs to one full name only.
     """
     couples: dict[str, set[str]] = {}
     for reading in readings:
         clause = reading.clause
-        if clause is None or not clause.resolved or clause.verb.dep_ != "appos":
+        if clause is None or not clause.resolved or clause.negated or len(clause.arguments) != 1:
             continue
         name, role = clause.subject, clause.arguments[0]
-        if _names(name) and role.text.lower().startswith("the ") and len(role.text.split()) <= 5:
+        said = clause.verb.dep_ == "appos" or (clause.verb.lemma_ == "be" and role.role == "attribute")
+        own = role.text.lower().startswith("the ") or re.match(r"[A-Z][\w-]+(?: [A-Z][\w-]+)?'s? ", role.text)
+        if said and _names(name) and own and len(role.text.split()) <= 5:
             couples.setdefault(name.text, set()).add(role.text)
-    return {name: next(iter(roles)) for name, roles in couples.items() if len(roles) == 1}
+    found = {name: next(iter(roles)) for name, roles in couples.items() if len(roles) == 1}
+    shared = Counter(role.lower() for role in found.values())
+    called: dict[str, list[str]] = defaultdict(list)
+    pairs = [(name, role) for name, role in found.items() if shared[role.lower()] == 1]
+    short = dict(_short_names(readings))
+    pairs += [(short[name], role) for name, role in pairs if name in short]
+    pairs += [(name, role) for name, other in short.items() for one, role in pairs if one == other]
+    for one, other in [*pairs, *short.items()]:
+        called[one].append(other)
+        called[other].append(one)
+    return {name: tuple(dict.fromkeys(others)) for name, others in called.items()}
+
+
+def _short_names(readings: Sequence[Reading]) -> list[tuple[str, str]]:
+    """(full name, short one) of people: "Wenna Tulk" and "Wenna", where no other full name has a Wenna in it."""
+    people = {
+        phrase.text
+        for reading in readings
+        if reading.clause is not None and reading.clause.resolved
+        for phrase in (reading.clause.subject, *reading.clause.arguments)
+        if _names(phrase) and is_person(phrase.head) and all(word[:1].isupper() for word in phrase.text.split())
+    }
+    full = [name for name in people if len(name.split()) == 2]
+    holders = {short: [name for name in full if short in name.split()] for short in people if " " not in short}
+    return sorted((names[0], short) for short, names in holders.items() if len(names) == 1)
 
 
 def _names(phrase: Phrase) -> bool:
-    return phrase.head.pos_ == "PROPN" and phrase.text[:1].isupper()
+    return (phrase.head.pos_ == "PROPN" or phrase.replaced) and phrase.text[:1].isupper() and phrase.named
 
 
 def entities(readings: Sequence[Reading]) -> list[tuple[str, bool, bool]]:

@@ -72,7 +72,7 @@ class ClauseReader:
         vote_on_names([doc for doc, _, _ in self.parses])
         self.referents = Referents(text)
         self._lowercase = set(re.findall(r"(?<![A-Za-z])[a-z][a-z-]*", text))
-        self._capital = set(re.findall(r"(?<=[a-z,] )[A-Z][\w-]*", text))
+        self._capital = set(re.findall(r"(?<=[a-z,] )[A-Z][\w-]*|\b[A-Z][\w-]+(?= [A-Z][a-z])", text))
         self._offset = 0
         self._sentence = (0, 0)
         self._reach = 0

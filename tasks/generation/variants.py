@@ -114,7 +114,7 @@ def recital(reading: Reading) -> str:
 
 def _wordings(
     reading: Reading,
-    roles: dict[str, str],
+    roles: dict[str, tuple[str, ...]],
     pool: dict[str, list[tuple[str, str]]],
     objects: dict[str, set[tuple[str, str]]],
     seed: int,
@@ -132,7 +132,7 @@ def _wordings(
         firsts.add((item.form, item.answer))
         yield rank, Wording(item.form, item.question, item.answer)
         yield from _reworded(item, clause, seed)
-    for name in _other_names(subject, roles):
+    for name in roles.get(subject, roles.get(subject[:1].upper() + subject[1:], ())):
         for item in questions(clause, name):
             if (
                 usable(item)
@@ -167,11 +167,6 @@ def _open(item: Asked, clause: Clause) -> bool:
     """Whether a question asks for the object with nothing beside the verb to tell which: 'What does the lamp have?'"""
     plain = tidy(" ".join(clause.verb_group()))
     return item.role == "object" and item.opening in ("what", "who") and item.indirect.rstrip().endswith(f" {plain}")
-
-
-def _other_names(subject: str, roles: dict[str, str]) -> list[str]:
-    found = [role for name, role in roles.items() if name == subject]
-    return found + [name for name, role in roles.items() if role.lower() == subject.lower()]
 
 
 def _reworded(item: Asked, clause: Clause, seed: int) -> Iterator[tuple[int, Wording]]:

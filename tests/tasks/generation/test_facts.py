@@ -33,8 +33,26 @@ def test_facts_are_cut_from_the_document() -> None:
 
 def test_names_and_roles_stand_for_each_other() -> None:
     _, readings = ledger(TEXT)
-    assert aliases(readings) == {"Wilmot Sandiferry": "the storekeeper"}
+    assert aliases(readings) == {
+        "Wilmot Sandiferry": ("the storekeeper",),
+        "the storekeeper": ("Wilmot Sandiferry",),
+    }
     assert ("Wilmot Sandiferry", True, True) in entities(readings)
+
+
+def test_roles_told_of_and_shorter_names_stand_for_their_bearer() -> None:
+    text = (
+        "Ada Quorn wept in spring. Ada was the apprentice. Odo Marrick explained the lamp. Jorun Marrick smiled at "
+        "Marrick. Nan told Edda of it. Edda was Jorun Marrick's niece. The deputy was a widow."
+    )
+    called = aliases(build_ledger(Document.create("a text", text), split_sentences(text)))
+    assert set(called["Ada"]) == {"the apprentice", "Ada Quorn"} and set(called["Ada Quorn"]) == {
+        "the apprentice",
+        "Ada",
+    }
+    assert called["Edda"] == ("Jorun Marrick's niece",)
+    assert not any("Marrick" in others for others in called.values()), called  # two bear it
+    assert "a widow" not in called
 
 
 def test_headings_and_table_lines_are_not_prose() -> None:
