@@ -38,6 +38,8 @@ def adjunct_questions(phrase: Phrase) -> list[tuple[str, str, str]]:
     if lemma in TIME_UNITS and preposition in ("after", "within"):
         lasting, rest = _measured(phrase)
         return [(f"{preposition} how long", lasting, rest), ("when", phrase.text, "")]
+    if lemma == "minute" and any(child.lower_ in ("to", "past") for child in head.rights):
+        return [("when", phrase.text, "")]  # "at ten minutes to eleven"
     if lemma in UNITS and any(child.tag_ == "CD" for child in head.lefts):
         return [(f"{preposition} how many {head.text}", text, "")]
     who = "whom" if is_person(head) else "what"

@@ -92,6 +92,7 @@ def clausal_role(child: Token) -> str:
         return "time"  # "she had sewn for the town since she was a girl"
     roles = {
         "because": "reason",
+        "for": "reason",
         "since": "reason",
         "so": "purpose",
         "to": "purpose",

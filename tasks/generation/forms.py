@@ -111,7 +111,8 @@ def noun_question(phrase: Phrase) -> list[tuple[str, str, str]]:
     ways: list[tuple[str, str, str]] = []
     number = next((child for child in head.lefts if child.dep_ == "nummod" or child.tag_ == "CD"), None)
     noun = _noun(phrase)
-    if number is not None and noun and number.lower_ != "one" and head.lemma_.lower() not in MONTHS:
+    clock = any(child.lower_ in ("to", "past") for child in head.rights)  # "ten minutes to eleven"
+    if number is not None and noun and not clock and number.lower_ != "one" and head.lemma_.lower() not in MONTHS:
         count = tidy(" ".join(t.text for t in phrase.tokens if t.i <= number.i and t.tag_ not in ("DT", "PRP$")))
         rest = tidy(" ".join(t.text for t in phrase.tokens if t.i > head.i))
         if rest in text and (head.lemma_.lower() in UNITS or head.tag_ == "NNS"):

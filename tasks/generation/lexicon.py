@@ -153,7 +153,7 @@ SYNONYMS = {
     "dress": ("treat", "treated", "treats"), "cool": ("chill", "chilled", "chills"),
     "close": ("shut", "shut", "shuts"), "shut": ("close", "closed", "closes"),
     "need": ("require", "required", "requires"), "require": ("need", "needed", "needs"),
-    "keep": ("hold", "held", "holds"), "hold": ("contain", "contained", "contains"),
+    "hold": ("contain", "contained", "contains"),
     "contain": ("hold", "held", "holds"), "own": ("possess", "possessed", "possesses"),
     "die": ("pass away", "passed away", "passes away"), "kill": ("slay", "slain", "slays"),
     "find": ("discover", "discovered", "discovers"), "discover": ("find", "found", "finds"),

@@ -125,6 +125,8 @@ def _wordings(
     subject = clause.subject.text
     several = _several(clause, objects)
     asked = [item for item in questions(clause, subject) if usable(item) and not (several and _open(item, clause))]
+    if _again(clause, objects):
+        asked = [item for item in asked if item.form != "wh-core" and not _bare(item, clause)]
     firsts: set[tuple[str, str]] = set()
     for item in asked:
         rank = {"wh": 0, "active": 0, "attribute": 0, "wh-core": 1}[item.form]
@@ -146,13 +148,13 @@ def _wordings(
 
 
 def _objects(readings: Sequence[Reading]) -> dict[str, set[tuple[str, str]]]:
-    """Verb -> (subject, object) of every clause: 'have' -> {('the grade 3 lamp', 'amber glass'), …}."""
+    """Verb -> (subject, what it is told with) of every clause: 'have' -> {('the grade 3 lamp', 'amber glass'), …}."""
     found: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for reading in readings:
         clause = reading.clause
         assert clause is not None
-        objects = [argument.text for argument in clause.arguments if argument.role == "object"]
-        found[clause.verb.lemma_.lower()].update((clause.subject.text, text) for text in objects)
+        told = [argument.text for argument in clause.arguments if argument.role in ("object", "adjunct")]
+        found[clause.verb.lemma_.lower()].update((clause.subject.text, text) for text in told)
     return found
 
 
@@ -163,10 +165,22 @@ def _several(clause: Clause, objects: dict[str, set[tuple[str, str]]]) -> bool:
     return any(text not in mine and related(subject, clause.subject.text) for subject, text in others)
 
 
+def _again(clause: Clause, told: dict[str, set[tuple[str, str]]]) -> bool:
+    """Whether the text says the same of this subject with something else: Pim ran to the stair, and to the steps."""
+    mine = {argument.text for argument in clause.arguments}
+    return any(
+        subject == clause.subject.text and text not in mine for subject, text in told[clause.verb.lemma_.lower()]
+    )
+
+
 def _open(item: Asked, clause: Clause) -> bool:
     """Whether a question asks for the object with nothing beside the verb to tell which: 'What does the lamp have?'"""
-    plain = tidy(" ".join(clause.verb_group()))
-    return item.role == "object" and item.opening in ("what", "who") and item.indirect.rstrip().endswith(f" {plain}")
+    return item.role == "object" and item.opening in ("what", "who") and _bare(item, clause)
+
+
+def _bare(item: Asked, clause: Clause) -> bool:
+    """Whether a question holds nothing behind the verb."""
+    return item.role != "subject" and item.indirect.rstrip().endswith(f" {tidy(' '.join(clause.verb_group()))}")
 
 
 def _reworded(item: Asked, clause: Clause, seed: int) -> Iterator[tuple[int, Wording]]:
@@ -242,7 +256,8 @@ def _checks(
         return  # "May nobody enter alone?"
     denials = list(_denials(reading, asked, question, pool, seed))
     yes_first = not denials or pick(("yes", "no"), statement, seed) == "yes"
-    yield 2 if yes_first else 4, Wording("polar-yes", question, "Yes")
+    if not (clause.negated or DENYING & set(statement.lower().split())):  # "Was Pim not asked?": yes says either
+        yield 2 if yes_first else 4, Wording("polar-yes", question, "Yes")
     yield 4, Wording("true-false", f"True or false: {statement}", "True")
     for denied, (item, rival, pattern) in enumerate(denials):
         wrong = pattern.sub(lambda _, text=rival: text, question)  # type: ignore[misc]

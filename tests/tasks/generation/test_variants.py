@@ -179,3 +179,19 @@ def test_times_with_last_first_and_front_are_asked_for() -> None:
     found = asked(made("The fair is held on the last Friday of May. The mill was rebuilt in the 1890s."))
     assert any(answer.startswith("the last Friday") and q.startswith("When") for q, answer in found.items()), found
     assert any(answer == "the 1890s" and q.startswith("When") for q, answer in found.items()), found
+
+
+def test_yes_says_nothing_to_a_denial() -> None:
+    found = asked(made("Odo Marrick was not consulted about the name. Ada Quorn kept no animal in the mill."))
+    assert not any(question.startswith(("Was Odo", "Did Ada")) for question in found), found
+
+
+def test_what_is_told_twice_of_somebody_is_not_asked_without_what_tells_it_apart() -> None:
+    found = asked(made("Odo Marrick ran to the stair in spring. Odo Marrick ran to the steps in autumn."))
+    assert "To what did Odo Marrick run?" not in found and "To what did Odo Marrick run in spring?" in found, found
+
+
+def test_a_time_of_day_is_no_number_of_minutes() -> None:
+    found = asked(made("The lantern came in under the jetty at ten minutes to eleven."))
+    assert found["When did the lantern come in under the jetty?"] == "at ten minutes to eleven", found
+    assert not any("how many minutes" in question.lower() for question in found), found
