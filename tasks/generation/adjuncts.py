@@ -11,7 +11,7 @@ from tasks.generation.lexicon import FIXED, MONTHS, PLACES, TEMPERATURE, TIME_UN
 from tasks.generation.phrases import Phrase, is_person, tidy
 
 AMOUNTS = {"half", "third", "quarter", "fifth", "tenth", "percent", "cent"} | UNITS
-SET_ADJUNCTS = (["other", "hand"], ["one", "hand"])
+SET_ADJUNCTS = (["other", "hand"], ["one", "hand"], ["first", "time"], ["last", "time"])
 TIME_PREPOSITIONS = {"in", "on", "at", "since", "until", "before", "after", "during", "by", "from", "till"}
 
 
@@ -20,7 +20,11 @@ def adjunct_questions(phrase: Phrase) -> list[tuple[str, str, str]]:
     preposition, head, text = phrase.preposition, phrase.head, phrase.bare
     lemma = head.lemma_.lower()
     told = [word for word in text.lower().split() if word not in ("the", "a", "an")]
-    if head.lower_ in FIXED or told[-2:] in SET_ADJUNCTS or phrase.text.lower().startswith("at first "):
+    if (
+        head.lower_ in FIXED
+        or (told[-2:] in SET_ADJUNCTS or told[:2] in SET_ADJUNCTS)
+        or phrase.text.lower().startswith("at first ")
+    ):
         return []
     if not preposition:
         return _bare_adjunct(phrase)
@@ -28,6 +32,7 @@ def adjunct_questions(phrase: Phrase) -> list[tuple[str, str, str]]:
         return [("how", phrase.text, "")]  # "by water", "by hand", "by day"
     dated = head.ent_type_ == "DATE" and (head.tag_ != "CD" or bool(re.match(r"\d{4}", head.text)))  # "fifteen": an age
     dated = dated or _weekday(head) or lemma in MONTHS or _year(text)
+    dated = dated and not (lemma == "spring" and any(c.dep_ == "prep" and c.lower_ != "of" for c in head.rights))
     if dated and preposition in TIME_PREPOSITIONS:
         return _dates(phrase)
     if lemma in TEMPERATURE and any(token.tag_ == "CD" for token in phrase.tokens):

@@ -13,6 +13,7 @@ from spacy.tokens import Token
 from tasks.generation.lexicon import ABSTRACT, BELIEVING
 from tasks.generation.phrases import Phrase, has_subject, is_person, restrictive, tidy
 
+ASKING = {"ask", "decide", "explain", "know", "learn", "say", "tell", "wonder"}
 VERB_TAGS = {"VB", "VBD", "VBG", "VBN", "VBP", "VBZ", "MD"}
 POINTERS = set(
     """
@@ -90,6 +91,8 @@ def clausal_role(child: Token) -> str:
     perfect = any(other.lemma_ == "have" and other.dep_ == "aux" for other in child.head.children)
     if marker == "since" and perfect:
         return "time"  # "she had sewn for the town since she was a girl"
+    if marker == "when" and child.head.lemma_.lower() in ASKING:
+        return "rest"  # "asked when the road would be open"
     roles = {
         "because": "reason",
         "for": "reason",

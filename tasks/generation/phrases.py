@@ -14,6 +14,10 @@ from tasks.generation.lexicon import FEMALE, HUMAN_VERBS, LINKS, MALE, OF_PEOPLE
 Number = Literal["singular", "plural"]
 SUBJECTS = {"nsubj", "nsubjpass", "csubj", "expl"}
 ANYBODY = set("anybody anyone everybody everyone nobody somebody someone".split())
+ALIKE = set("blind dead deaf elderly injured poor rich sick wounded".split())
+"""Adjectives that name people: "the sick are seen on Tuesdays"."""
+PARTS = {"hand", "head"}
+"""Words for people that are parts of one where somebody owns them: "his hand stopped"."""
 ITSELF = set("handbook book manual guide report document agreement contract licence license policy text".split())
 """What a text calls itself: "this handbook" needs no other sentence."""
 POINTING = {"this", "these", "those", "such", "that"}
@@ -78,8 +82,10 @@ def is_person(token: Token) -> bool:
     """Whether a noun names a person: by the pronouns that follow it, by role or kin, by what it does, by label."""
     if token._.made:
         return False
-    if token.lower_ in ANYBODY:
+    if token.lower_ in ANYBODY or (token.lower_ in ALIKE and any(left.lower_ == "the" for left in token.lefts)):
         return True
+    if token.lemma_.lower() in PARTS and any(left.dep_ == "poss" for left in token.lefts):
+        return False
     if token._.gender in ("male", "female", "person"):
         return True
     if token._.gender == "thing" or token.pos_ not in ("NOUN", "PROPN"):

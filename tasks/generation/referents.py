@@ -209,10 +209,17 @@ def _is_another(token: Token) -> bool:
 
 
 def _beside(token: Token) -> list[Token]:
-    """The objects before a pronoun of the verb that it is itself an argument of: "sets fire to it"."""
+    """What a pronoun cannot be beside the subject of the verb that it is an argument of.
+
+    An object before it ("sets fire to it"), or a noun in the subject's phrase ("nine buttons of horn were left on it").
+    """
     if token.tag_ == "PRP$" or not (token.head.pos_ in ("VERB", "AUX") or token.head.dep_ == "prep"):
         return []
-    return [child for child in governor(token).children if child.dep_ in ("dobj", "dative") and child.i < token.i]
+    verb = governor(token)
+    objects = [child for child in verb.children if child.dep_ in ("dobj", "dative") and child.i < token.i]
+    subjects = [child for child in verb.children if child.dep_ in ("nsubj", "nsubjpass") and child.i < token.i]
+    within = [word for subject in subjects for word in noun_tokens(subject, short=True) if word.i != subject.i]
+    return [*objects, *within]
 
 
 def _as_they_end(doc: Doc) -> Iterator[Token]:

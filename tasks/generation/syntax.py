@@ -54,6 +54,7 @@ UNFINISHED = (("be",), ("been",), ("being",))
 """First auxiliaries of a verb whose finite one stands with another: "the matrix being secreted"."""
 STAYING = {"to": "at", "into": "in", "onto": "on", "towards": "at", "from": "at"}
 """Where something is that somebody goes to: "he ran to the steps, where she sat" -> "she sat at the steps"."""
+ELSEWHERE = {"here", "there"}
 FEWEST_SAID = 4
 """Words of what is said aloud that say something."""
 FARTHEST = 1500
@@ -259,6 +260,7 @@ class ClauseReader:
         end = self._offset + max(token.idx + len(token) for token in spans)
         evidence = (self._reach, self._sentence[1])
         resolved = self._resolved and not any(map(points_back, (subject, *arguments)))
+        resolved = resolved and not any(argument.text.lower() in ELSEWHERE for argument in arguments)
         return Clause(
             subject, auxiliaries, negated, verb, full_form(verb), particle, " ".join(map(str, adverbs)), arguments,
             start, end, evidence, resolved,
@@ -324,6 +326,7 @@ class ClauseReader:
         head = objects[0]
         inner = noun_tokens(head, short=False) if head.dep_ == "pobj" else list(head.subtree)
         lead = [token for token in preposition.lefts if token.dep_ in ("advmod", "npadvmod", "quantmod")]
+        lead = [token for token in lead if token.lower_ not in LINKS]
         opening = [token for left in lead for token in left.subtree] + [preposition]
         bare = self._join(inner)
         text = tidy(f"{self._join(opening)} {bare}")

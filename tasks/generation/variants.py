@@ -21,7 +21,7 @@ from tasks.generation.clauses import DENYING, Clause
 from tasks.generation.facts import Reading, aliases
 from tasks.generation.forms import BE, Asked, inverted, polar, questions, readable, sentence
 from tasks.generation.lexicon import SYNONYMS, UNLIKE_PAST
-from tasks.generation.phrases import tidy
+from tasks.generation.phrases import is_person, tidy
 from tasks.generation.rivals import distractors, other_answer, pick, related, time_kind, usable
 from tasks.records import Chunk, Fact, Pair, derive_id
 
@@ -41,6 +41,8 @@ LEADS = (
 TIMES = {"clock": "at what time", "date": "on what date", "year": "in which year", "weekday": "on which day"}
 """What a plain "when" can be put as, by the kind of time that answers it."""
 GAP = "____"
+OF_THINGS = {"contain", "have a weight of", "have a price of"}
+"""Synonyms for what things do: a warden who holds a door does not contain it."""
 SAID = re.compile(r'(?P<who>[^"]{2,60}) said, "(?P<said>[^"]+)"')
 LONGEST_RECITAL = 40
 
@@ -222,7 +224,7 @@ def _closed(text: str) -> str:
 def _synonym(item: Asked, clause: Clause) -> str:
     """The question with the verb replaced by an everyday synonym, or '' where none fits."""
     words = SYNONYMS.get(clause.verb.lemma_.lower())
-    if words is None or clause.particle:
+    if words is None or clause.particle or (words[0] in OF_THINGS and is_person(clause.subject.head)):
         return ""
     base, past, present = words
     fronted = inverted(clause)[0]

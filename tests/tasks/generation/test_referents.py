@@ -27,6 +27,8 @@ from tests.reading import asked, recitals, statements
             "The mill boils brine into salt.",
         ),
         ("Before sale, every lamp is lit, and it is hung in the draught.", "Every lamp is hung in the draught."),
+        ("The coat was of wool. Nine buttons of horn were left on it.", "Nine buttons of horn were left on the coat."),
+        ("The warden, who keeps a dog, feeds it at noon.", "The warden feeds the dog at noon."),
         ("Every lamp is tested before sale. It is hung in the draught.", "Every lamp is hung in the draught."),
         (
             "The barge Patience has salt under Odo Marrick; the barge Prudence sails under his sister, Ines Marrick.",

@@ -195,3 +195,21 @@ def test_a_time_of_day_is_no_number_of_minutes() -> None:
     found = asked(made("The lantern came in under the jetty at ten minutes to eleven."))
     assert found["When did the lantern come in under the jetty?"] == "at ten minutes to eleven", found
     assert not any("how many minutes" in question.lower() for question in found), found
+
+
+@pytest.mark.parametrize(
+    ("text", "never"),
+    [
+        ("Drinking water is fetched from the spring at Gannock Acre.", "From when"),
+        ("Ada Quorn held the door.", "contain"),
+        ("Ada Quorn lifted the dome for the first time since autumn.", "For what"),
+        ("Ada Quorn asked when the road would be open.", "When did Ada Quorn ask"),
+        ("In a flood everyone climbs instead to the loft of the salt house.", "Instead to what"),
+        ("The sick are seen by the storekeeper on other days.", "What is seen"),
+        ("Odo Marrick ran his hand along the front of the coat.", "Who did Odo Marrick run"),
+        ("Odo Marrick left the flour there.", "leave"),
+    ],
+)
+def test_what_no_reader_would_ask_is_not_asked(text: str, never: str) -> None:
+    found = asked(made(text))
+    assert not any(never in question for question in found), found
