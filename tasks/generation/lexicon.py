@@ -95,10 +95,14 @@ PLACES = set(
         road square market mill works factory farm field garden forest wood hill mountain valley island lake sea
         shore bank bridge gate door hall kitchen stable barn tower castle school hospital ward theatre station
         dock quay wharf jetty landing canal lock marsh pond cistern well tank chest box cupboard drawer shelf
-        attic loft basement roof library museum palace court camp country county parish district region neck
-        chest arm leg head hand foot heart skin
+        attic loft basement roof library museum palace court camp country county parish district region
+        infirmary inn hotel chapel shed cabin cottage farmhouse monastery abbey convent temple prison jail cell
+        tent stall booth studio laboratory clinic surgery pharmacy bakery brewery tavern pub restaurant garage
+        depot warehouse granary workshop
     """.split()
 )
+BODY = set("neck chest arm leg head hand foot heart skin".split())
+PLACES |= BODY
 # nouns that make fixed phrases with a preposition: "in spite of", "at last", "free of charge"
 FIXED = set(
     """

@@ -27,6 +27,7 @@ from tasks.generation.discourse import (
     emphasis,
     number_alone,
 )
+from tasks.generation.lexicon import BODY, PLACES
 from tasks.generation.phrases import Phrase, described_by, is_person, noun_tokens, number_of
 from tasks.generation.pronouns import (
     PRONOUNS,
@@ -44,6 +45,10 @@ known."""
 MENTIONED = {"nsubj", "nsubjpass", "dobj", "dative", "attr", "pobj", "poss", "appos", "oprd", "ROOT", "conj"}
 PARAGRAPH = re.compile(r"\n\s*\n")
 NAMING = {"call", "name", "christen", "nickname"}
+WHERE = {"in": "in", "at": "at", "to": "at", "into": "in", "from": "at", "inside": "in"}
+"""Prepositions of places, and how somebody is "there" then."""
+NEAR = 300
+"""Characters before its sentence in which a place was named that is "there"."""
 AT_ANOTHER = {"to", "for", "at", "from", "by", "of", "on", "against"}
 """Prepositions whose object is not the subject again: "she looked at her", not "she kept it beside her"."""
 
@@ -56,6 +61,7 @@ class Referents:
         self.discourse = Discourse()
         self.of: dict[int, Entity] = {}
         self.called: dict[int, str] = {}
+        self._place, self._placed = "", 0
         self._text = text
         self._spoken = spoken_spans(text)
         self.dialogue = Dialogue()
@@ -79,7 +85,9 @@ class Referents:
         if not told and (speaker := self.dialogue.aloud()) is not None:
             self.discourse.again(speaker, RECENCY + SUBJECT + HEAD, subject=True)
         for token in _as_they_end(doc):
-            if is_pronoun(token):
+            if token.lower_ == "there":
+                self.called[token.i] = self._place if self._sentence - self._placed <= NEAR else ""
+            elif is_pronoun(token):
                 self._stand(token)
             else:
                 self._mention(token, worded)
@@ -152,6 +160,9 @@ class Referents:
         if presented := token.dep_ == "attr" and token.pos_ == "PROPN":
             weight += SUBJECT
         self.of[token.i] = self.discourse.mention(alone, self._sentence, number_alone(token), weight)
+        staying = WHERE.get(token.head.lower_) if token.dep_ == "pobj" and is_place(token) else None
+        if staying and not self.spoken(self._offset + token.idx):
+            self._place, self._placed = f"{staying} {self.of[token.i].called}", self._sentence
         together = worded(token, True) if any(child.dep_ == "conj" for child in token.children) else alone
         if together is not None and together is not alone and _of_a_kind(token):
             self.discourse.mention(together, self._sentence, "plural", weight)
@@ -185,6 +196,16 @@ def is_pronoun(token: Token) -> bool:
     """Whether a token is a third-person pronoun that stands for something."""
     third = token.lower_ in PRONOUNS and token.tag_ in ("PRP", "PRP$") and token.dep_ != "expl"
     return third and not tells_the_weather(token)
+
+
+def stands_for_a_place(token: Token) -> bool:
+    """Whether a word is the "there" of "he keeps a dog there", not of "there is a dog"."""
+    return token.lower_ == "there" and token.dep_ == "advmod"
+
+
+def is_place(noun: Token) -> bool:
+    """Whether a noun names a place: by the word list or by its label."""
+    return noun.lemma_.lower() in PLACES - BODY or noun.ent_type_ in ("GPE", "LOC", "FAC")
 
 
 def _refers(token: Token) -> bool:
@@ -226,7 +247,7 @@ def _as_they_end(doc: Doc) -> Iterator[Token]:
     """Pronouns and nouns in the order in which their phrases end: "the wife of his brother" behind "his"."""
     found = []
     for token in doc:
-        if is_pronoun(token):
+        if is_pronoun(token) or stands_for_a_place(token):
             found.append((token.i, 0, token.i))
         elif token.pos_ in ("NOUN", "PROPN") and token.dep_ in MENTIONED:
             found.append((max(word.i for word in noun_tokens(token, short=True)), 1, token.i))

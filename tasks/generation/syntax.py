@@ -48,13 +48,12 @@ from tasks.generation.phrases import (
     tidy,
 )
 from tasks.generation.pronouns import anticipates, each_before
-from tasks.generation.referents import Referents, is_pronoun
+from tasks.generation.referents import Referents, is_pronoun, stands_for_a_place
 
 UNFINISHED = (("be",), ("been",), ("being",))
 """First auxiliaries of a verb whose finite one stands with another: "the matrix being secreted"."""
 STAYING = {"to": "at", "into": "in", "onto": "on", "towards": "at", "from": "at"}
 """Where something is that somebody goes to: "he ran to the steps, where she sat" -> "she sat at the steps"."""
-ELSEWHERE = {"here", "there"}
 FEWEST_SAID = 4
 """Words of what is said aloud that say something."""
 FARTHEST = 1500
@@ -135,6 +134,8 @@ class ClauseReader:
             return token.text
         if is_pronoun(token):
             return self._resolve(token, lowered)
+        if stands_for_a_place(token) and not self._whole and not self._spoken(token):
+            return self.referents.called.get(token.i) or token.text
         if token.i in self.referents.of:
             self._said.add(self.referents.of[token.i])
         if token.tag_ == "WP$" and not self._whole and (described := described_by(token)) is not None:
@@ -260,7 +261,7 @@ class ClauseReader:
         end = self._offset + max(token.idx + len(token) for token in spans)
         evidence = (self._reach, self._sentence[1])
         resolved = self._resolved and not any(map(points_back, (subject, *arguments)))
-        resolved = resolved and not any(argument.text.lower() in ELSEWHERE for argument in arguments)
+        resolved = resolved and not any(argument.text.lower() == "there" for argument in arguments)
         return Clause(
             subject, auxiliaries, negated, verb, full_form(verb), particle, " ".join(map(str, adverbs)), arguments,
             start, end, evidence, resolved,

@@ -210,3 +210,9 @@ def test_who_calls_something_by_a_name_does_not_bear_it() -> None:
 def test_anyone_is_somebody() -> None:
     found = asked("Anyone who brings in a flame is fined 12 crowns.")
     assert "Who is fined 12 crowns?" in found, found
+
+
+def test_there_is_where_the_text_was_last() -> None:
+    found = statements("The sick are brought to the infirmary. A pupil with measles is kept there for sixteen days.")
+    assert "A pupil with measles is kept at the infirmary for sixteen days." in found, found
+    assert statements("Ada Quorn wept. She left the flour there.")[1:] == []
