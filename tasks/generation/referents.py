@@ -7,6 +7,7 @@ called Joram"), and identity ("He was Ebbin Strake").
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 
 from spacy.tokens import Doc, Token
@@ -63,7 +64,7 @@ class Referents:
         self.called: dict[int, str] = {}
         self._place, self._placed = "", 0
         self._text = text
-        self._spoken = spoken_spans(text)
+        self._spoken = sorted(spoken_spans(text))
         self.dialogue = Dialogue()
         self._read = 0
         self._sentence = 0
@@ -72,7 +73,8 @@ class Referents:
 
     def spoken(self, place: int) -> bool:
         """Whether a place of the document lies in direct speech."""
-        return any(start <= place < end for start, end in self._spoken)
+        before = bisect_right(self._spoken, (place, len(self._text)))
+        return before > 0 and place < self._spoken[before - 1][1]
 
     def follow(self, doc: Doc, offset: int, sentence: int, worded: Worded) -> None:
         """Read a segment: ``offset`` is its place in the document, ``sentence`` that of its sentence."""
