@@ -37,6 +37,7 @@ NAMED = 1.15
 TAKEN_UP = 60.0
 """For what a pronoun stands for: the text goes on about it (centering, rule 1)."""
 FADING = 0.4
+"""What is left of a salience after each sentence (0.5 in Lappin and Leass); a part up to a semicolon counts as one."""
 SPOKEN = 0.5
 """Share of its weight that a mention has in direct speech."""
 FORGOTTEN = 2.0
@@ -49,8 +50,6 @@ THEY, IT = {"they", "them", "their", "theirs"}, {"it", "its"}
 SHE = {"she", "her", "hers"}
 OPEN = {"any", "either", "neither", "no", "none", "nobody", "one", "which", "what", "whatever"}
 """First words of phrases that name nobody in particular."""
-
-
 INDEFINITE = re.compile(r"^(?:only )?(?:an?|one|another) (?=[a-z])", re.IGNORECASE)
 
 
@@ -58,7 +57,7 @@ INDEFINITE = re.compile(r"^(?:only )?(?:an?|one|another) (?=[a-z])", re.IGNORECA
 class Entity:
     """What one name, its nouns and its pronouns stand for; ``offset`` is that of the sentence that calls it so.
 
-    One that is ``passing`` is nobody in particular: a later sentence does not come back to "every lamp" or "one rower".
+    One that is ``passing`` is nobody in particular: a later sentence does not come back to "no clerk" or "one rower".
     """
 
     phrase: Phrase

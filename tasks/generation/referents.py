@@ -1,6 +1,6 @@
 """A parsed segment to what its nouns and pronouns stand for, read from left to right.
 
-    "Tamrin kept no animal, but she whistled."     {0: Tamrin, 6 ("she"): Tamrin}
+    "Tamrin kept no animal, but she whistled."     {0: Tamrin, 3: no animal, 6 ("she"): Tamrin}
 
 What the text says of names is kept with their entity: appositions ("her deputy, Odo Marrick"), naming ("a captain
 called Joram"), and identity ("He was Ebbin Strake").
@@ -55,8 +55,7 @@ AT_ANOTHER = {"to", "for", "at", "from", "by", "of", "on", "against"}
 
 
 class Referents:
-    """What the tokens of the latest segment stand for (``of``), what its pronouns stand for is ``called``, and the
-    entities of the text so far."""
+    """What the tokens of the latest segment stand for (``of``), and what that is ``called`` in a pronoun's place."""
 
     def __init__(self, text: str) -> None:
         self.discourse = Discourse()
