@@ -14,6 +14,10 @@ from tasks.generation.lexicon import ABSTRACT, BELIEVING
 from tasks.generation.phrases import Phrase, has_subject, is_person, restrictive, tidy
 
 ASKING = {"ask", "decide", "explain", "know", "learn", "say", "tell", "wonder"}
+QUOTED = re.compile(
+    r'"[^"\n]*(?:\n[^"\n]+)*"|\u201c[^\u201d]*\u201d|(?<!\w)\u2018(?:[^\u2018\u2019]|\u2019(?=\w))*\u2019(?!\w)'
+)
+"""What stands in quotation marks, straight or curled, double or single; an apostrophe has a letter behind it."""
 VERB_TAGS = {"VB", "VBD", "VBG", "VBN", "VBP", "VBZ", "MD"}
 POINTERS = set(
     """
@@ -260,5 +264,5 @@ def spoken_spans(text: str) -> list[tuple[int, int]]:
 
     Over three words, or closed by a mark before the quotation mark: "Yes," she said; but the boat "Late Swan".
     """
-    spans = [match.span() for match in re.finditer(r'"[^"\n]*(?:\n[^"\n]+)*"|\u201c[^\u201d]*\u201d', text)]
+    spans = [match.span() for match in QUOTED.finditer(text)]
     return [(start, end) for start, end in spans if len(text[start:end].split()) > 3 or text[end - 2] in ",.?!"]

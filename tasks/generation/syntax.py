@@ -114,7 +114,7 @@ class ClauseReader:
     def _said_aloud(self, doc: Doc) -> str:
         """What somebody says: 'Gervase Pim said, "I lent him my own scarf."'; '' where nobody can tell who."""
         self._begin()
-        speaker, said = self.referents.dialogue.speaker, " ".join(doc.text.split()).strip('"\u201c\u201d ')
+        speaker, said = self.referents.dialogue.speaker, " ".join(doc.text.split()).strip('"\u201c\u201d\u2018\u2019 ')
         if speaker is None or len(said.split()) < FEWEST_SAID or self._sentence[0] - speaker.offset > FARTHEST:
             return ""
         self._reach = min(self._reach, speaker.offset)

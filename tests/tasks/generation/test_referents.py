@@ -216,3 +216,9 @@ def test_there_is_where_the_text_was_last() -> None:
     found = statements("The sick are brought to the infirmary. A pupil with measles is kept there for sixteen days.")
     assert "A pupil with measles is kept at the infirmary for sixteen days." in found, found
     assert statements("Ada Quorn wept. She left the flour there.")[1:] == []
+
+
+@pytest.mark.parametrize(("opened", "closed"), [('"', '"'), ("\u201c", "\u201d"), ("\u2018", "\u2019")])
+def test_direct_speech_stands_in_any_quotation_marks(opened: str, closed: str) -> None:
+    text = f"Ada Quorn came in. {opened}I don\u2019t see two boats in the miller\u2019s shed.{closed}"
+    assert recitals(text)[1] == 'Ada Quorn said, "I don\u2019t see two boats in the miller\u2019s shed."'
