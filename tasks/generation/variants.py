@@ -5,7 +5,7 @@
        stem      Can you say when the Badger was last relined?          1909
        synonym   ... with an everyday synonym for the verb
        cloze     Fill in the gap: The Badger was last relined in ____.  1909
-       polar-no  Was the Badger last relined in 1911?                   No
+       polar-no  Was the Badger last relined in 1911?                   No   (and other exercises)
 
 Wordings are interleaved: first every answer once, then every answer again in another form, so that a small
 budget still asks for everything. The choice among equals is by content hash: same text, same seed, same pairs.
@@ -15,15 +15,15 @@ import re
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 
-from tasks.generation.clauses import DENYING, Clause
+from tasks.generation.clauses import Clause
+from tasks.generation.exercises import Wording, checks, gaps, said_aloud, sentence_gaps
 from tasks.generation.facts import Reading, aliases
-from tasks.generation.forms import BE, Asked, inverted, polar, questions, readable, sentence
+from tasks.generation.forms import BE, Asked, inverted, questions, readable, sentence
 from tasks.generation.lexicon import SYNONYMS, UNLIKE_PAST
 from tasks.generation.phrases import is_person, tidy
-from tasks.generation.rivals import distractors, other_answer, pick, related, time_kind, usable
-from tasks.records import Chunk, Fact, Pair, derive_id
+from tasks.generation.rivals import distractors, pick, related, time_kind, usable
+from tasks.records import Chunk, Fact, Pair
 
 OPENINGS: dict[str, tuple[str, ...]] = {
     "in what year": ("in which year",),
@@ -40,20 +40,9 @@ LEADS = (
 )  # fmt: skip
 TIMES = {"clock": "at what time", "date": "on what date", "year": "in which year", "weekday": "on which day"}
 """What a plain "when" can be put as, by the kind of time that answers it."""
-GAP = "____"
 OF_THINGS = {"contain", "have a weight of", "have a price of"}
 """Synonyms for what things do: a warden who holds a door does not contain it."""
-SAID = re.compile(r'(?P<who>[^"]{2,60}) said, "(?P<said>[^"]+)"')
 LONGEST_RECITAL = 40
-
-
-@dataclass(frozen=True, slots=True)
-class Wording:
-    """One way to put a question: its form, the question and the answer."""
-
-    form: str
-    question: str
-    answer: str
 
 
 def rule_pairs(
@@ -145,8 +134,8 @@ def _wordings(
                 and name.lower() not in item.answer.lower()
             ):
                 yield 1, Wording("alias", item.question, item.answer)
-    yield from _checks(reading, asked, pool, seed)
-    yield from _gaps(reading.fact.statement, [item for item in asked if not (several and item.role == "object")])
+    yield from checks(reading, asked, pool, seed)
+    yield from gaps(reading.fact.statement, [item for item in asked if not (several and item.role == "object")])
 
 
 def _objects(readings: Sequence[Reading]) -> dict[str, set[tuple[str, str]]]:
@@ -247,80 +236,6 @@ def _synonym(item: Asked, clause: Clause) -> str:
     return sentence(f"{item.opening} {pattern.sub(new, item.direct, count=1)}", "?")
 
 
-def _checks(
-    reading: Reading, asked: Sequence[Asked], pool: dict[str, list[tuple[str, str]]], seed: int
-) -> Iterator[tuple[int, Wording]]:
-    """Yes/no both ways, true/false and a choice of two, with a rival answer put in the right one's place."""
-    clause = reading.clause
-    assert clause is not None
-    question, statement = polar(clause, clause.subject.text), reading.fact.statement
-    if DENYING & set(clause.subject.text.lower().split()):
-        return  # "May nobody enter alone?"
-    denials = list(_denials(reading, asked, question, pool, seed))
-    yes_first = not denials or pick(("yes", "no"), statement, seed) == "yes"
-    if not (clause.negated or DENYING & set(statement.lower().split())):  # "Was Pim not asked?": yes says either
-        yield 2 if yes_first else 4, Wording("polar-yes", question, "Yes")
-    yield 4, Wording("true-false", f"True or false: {statement}", "True")
-    for denied, (item, rival, pattern) in enumerate(denials):
-        wrong = pattern.sub(lambda _, text=rival: text, question)  # type: ignore[misc]
-        rank = (4 if yes_first else 2) + 5 * denied
-        yield rank, Wording("polar-no", sentence(wrong.rstrip("?"), "?"), "No")
-        false = pattern.sub(lambda _, text=rival: text, statement)  # type: ignore[misc]
-        yield 4 + 4 * denied, Wording("true-false", f"True or false: {sentence(false.rstrip('.'), '.')}", "False")
-        first, second = sorted((item.answer, rival), key=lambda text: derive_id(text, statement, seed))
-        yield 3, Wording("choice", f"{item.question} {first[:1].upper() + first[1:]}, or {second}?", item.answer)
-
-
-def _denials(
-    reading: Reading, asked: Sequence[Asked], question: str, pool: dict[str, list[tuple[str, str]]], seed: int
-) -> Iterator[tuple[Asked, str, re.Pattern[str]]]:
-    """(what is asked, a rival answer, where it goes): each turns the statement and its polar question false."""
-    clause = reading.clause
-    assert clause is not None
-    statement = reading.fact.statement
-    if clause.negated or DENYING & set(statement.lower().split()):
-        return  # "nobody may enter the cistern alone": said of another, it would grant what the text does not
-    for item in asked:
-        owner = clause.subject.text if item.role != "subject" else statement
-        rival = other_answer(item, owner, pool, statement, item.answer, seed)
-        pattern = re.compile(re.escape(item.answer), re.IGNORECASE)
-        if not rival or rival.lower() in statement.lower() or len(pattern.findall(question)) != 1:
-            continue
-        yield item, rival, pattern
-
-
-def _gaps(statement: str, asked: Sequence[Asked]) -> Iterator[tuple[int, Wording]]:
-    """The statement with an answer left out, in the middle (cloze) or at the end (completion)."""
-    for index, answer in enumerate(dict.fromkeys(item.answer for item in asked)):
-        at = statement.lower().rfind(answer.lower())
-        if at < 0:
-            continue
-        before, after = statement[:at], statement[at + len(answer) :]
-        if after == "." and len(before.split()) >= 2:
-            yield 1 + index, Wording("completion", f"Complete the sentence: {before.rstrip()} ...", answer)
-        else:
-            yield 2 + index, Wording("cloze", f"Fill in the gap: {before}{GAP}{after}", answer)
-
-
-def said_aloud(statement: str) -> Iterator[Wording]:
-    """'Pim said, "I lent him my own scarf."' -> 'Who said, "I lent him my own scarf."?'"""
-    if match := SAID.fullmatch(statement):
-        yield Wording("wh", f'Who said, "{match["said"]}"?', match["who"])
-        yield Wording("stem", f'Which person said: "{match["said"]}"?', match["who"])
-
-
-def sentence_gaps(statement: str) -> Iterator[Wording]:
-    """Cloze items of a sentence that no clause could be read from: its numbers and names, one gap each."""
-    for match in re.finditer(r"(?<=\s)(?:\d[\d,.]*\d|\d|[A-Z][\w'-]+(?: [A-Z][\w'-]+)*)", statement):
-        gapped = f"{statement[: match.start()]}{GAP}{statement[match.end() :]}"
-        yield Wording("cloze", f"Fill in the gap: {gapped}", match.group())
-    words = statement.split()
-    if len(words) >= 6:
-        cut = max(3, len(words) // 2)
-        rest = " ".join(words[cut:]).rstrip(".")
-        yield Wording("completion", f"Complete the sentence: {' '.join(words[:cut])} ...", rest)
-
-
 def _interleave(ranked: list[tuple[int, Wording]], limit: int) -> list[Wording]:
     """Keep ``limit`` wordings by rank; among equals, those whose answer has been asked for least."""
     taken: list[Wording] = []
@@ -335,5 +250,5 @@ def _interleave(ranked: list[tuple[int, Wording]], limit: int) -> list[Wording]:
             continue
         seen.add(wording.question.lower())
         asked[wording.answer] += 1
-        taken.append(replace(wording))
+        taken.append(wording)
     return taken
