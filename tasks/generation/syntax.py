@@ -9,9 +9,7 @@ their own; third-person pronouns are replaced by the name of what they stand for
 slip of the parser makes no clause: a sentence without one is asked about as a whole.
 """
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from spacy.tokens import Doc, Token
@@ -30,35 +28,27 @@ from tasks.generation.clauses import (
     slipped,
     tells,
 )
-from tasks.generation.discourse import Entity
-from tasks.generation.lexicon import COLOURS, LINKS
+from tasks.generation.lexicon import LINKS
 from tasks.generation.parses import parse_segments, vote_on_names
 from tasks.generation.phrases import (
     Phrase,
     balanced,
     broken,
     definite,
-    described_by,
     elliptic,
     noun_tokens,
     points_back,
-    possessive,
     pruned,
     restrictive,
     tidy,
 )
-from tasks.generation.pronouns import anticipates, each_before
-from tasks.generation.referents import Referents, is_pronoun, stands_for_a_place
+from tasks.generation.referents import Referents
+from tasks.generation.restating import Restater
 
 UNFINISHED = (("be",), ("been",), ("being",))
 """First auxiliaries of a verb whose finite one stands with another: "the matrix being secreted"."""
 STAYING = {"to": "at", "into": "in", "onto": "on", "towards": "at", "from": "at"}
 """Where something is that somebody goes to: "he ran to the steps, where she sat" -> "she sat at the steps"."""
-FEWEST_SAID = 4
-"""Words of what is said aloud that say something."""
-FARTHEST = 1500
-"""Characters before its sentence in which the name lies that a pronoun is replaced by."""
-CLOSED = {"DET", "ADP", "PRON", "SCONJ", "CCONJ", "ADV", "NUM"}
 
 
 class ClauseReader:
@@ -71,149 +61,40 @@ class ClauseReader:
         self.parses = parse_segments(text, spans, report)
         vote_on_names([doc for doc, _, _ in self.parses])
         self.referents = Referents(text)
-        self._lowercase = set(re.findall(r"(?<![A-Za-z])[a-z][a-z-]*", text))
-        self._capital = set(re.findall(r"(?<=[a-z,] )[A-Z][\w-]*|\b[A-Z][\w-]+(?= [A-Z][a-z])", text))
         self._offset = 0
         self._sentence = (0, 0)
-        self._reach = 0
-        self._resolved = True
-        self._resolving: set[int] = set()
-        self._said: set[Entity] = set()
-        self._whole = False
+        self._writer = Restater(text, self.referents)
 
     def __iter__(self) -> Iterator["Segment"]:
         """Yield the segments of the document in order: sentences, or their parts up to a semicolon."""
         for doc, offset, span in self.parses:
             self._offset, self._sentence = offset, span
-            self.referents.follow(doc, offset, span[0], self._worded)
+            self._writer.open(offset, span)
+            self.referents.follow(doc, offset, span[0], self._writer.worded)
             clauses = [clause for verb in doc if (clause := self._clause(verb)) is not None]
             clauses.extend(self._appositions(doc))
-            spoken = all(self._spoken(token) for token in doc if token.is_alpha)
-            recital = self._said_aloud(doc) if spoken else self._recital(doc)
+            spoken = all(self._writer.spoken(token) for token in doc if token.is_alpha)
+            recital = self._writer.said_aloud(doc) if spoken else self._writer.recital(doc)
             end = offset + len(doc.text.rstrip())
             clauses = [replace(clause, recital=recital or clause.statement) for clause in clauses]
-            yield Segment(span, offset, end, (self._reach, span[1]), recital, spoken, tuple(clauses))
-
-    def _worded(self, head: Token, joined: bool) -> Phrase | None:
-        """A noun's phrase as others may call it, or None where a pronoun in it stands for nothing known."""
-        self._begin()
-        phrase = self._phrase(head, "mention", short=True, joined=joined)
-        return phrase if self._resolved else None
-
-    def _recital(self, doc: Doc) -> str:
-        """The whole segment with its pronouns resolved, or '' where one could not be."""
-        self._begin()
-        self._whole = True
-        text = self._join(list(doc))
-        self._whole = False
-        if not self._resolved or not text:
-            return ""
-        closed = text if text.endswith((".", "!", "?", '"', "\u201d")) else text + "."
-        return closed[:1].upper() + closed[1:]
-
-    def _said_aloud(self, doc: Doc) -> str:
-        """What somebody says: 'Gervase Pim said, "I lent him my own scarf."'; '' where nobody can tell who."""
-        self._begin()
-        speaker, said = self.referents.dialogue.speaker, " ".join(doc.text.split()).strip('"\u201c\u201d\u2018\u2019 ')
-        if speaker is None or len(said.split()) < FEWEST_SAID or self._sentence[0] - speaker.offset > FARTHEST:
-            return ""
-        self._reach = min(self._reach, speaker.offset)
-        return f'{speaker.called[:1].upper()}{speaker.called[1:]} said, "{said.rstrip(",")}"'
-
-    def _begin(self) -> None:
-        self._reach, self._resolved, self._said = self._sentence[0], True, set()
-
-    def _spoken(self, token: Token) -> bool:
-        return self.referents.spoken(self._offset + token.idx)
-
-    def _word(self, token: Token) -> str:
-        """One token's text: pronouns resolved, a sentence's first word in lower case unless it is a name."""
-        lowered = token.lower_
-        if token.i in self._resolving:  # a pronoun inside the very phrase that it might stand for
-            self._resolved = False
-            return token.text
-        if is_pronoun(token):
-            return self._resolve(token, lowered)
-        if stands_for_a_place(token) and not self._whole and not self._spoken(token):
-            return self.referents.called.get(token.i) or token.text
-        if token.i in self.referents.of:
-            self._said.add(self.referents.of[token.i])
-        if token.tag_ == "WP$" and not self._whole and (described := described_by(token)) is not None:
-            with self._resolving_of(token):
-                return possessive(self._phrase(described, "mention", short=True).text)
-        if token.tag_ in ("WDT", "WP") and (described := described_by(token)) is not None and described.i < token.i:
-            return token.text
-        begins = self._offset == self._sentence[0]  # behind a semicolon, a capital proves a name
-        if begins and _opens(token) and token.text[:1].isupper() and self._common(token):
-            return token.text[:1].lower() + token.text[1:]
-        return token.text
-
-    def _common(self, token: Token) -> bool:
-        if (not token.text[1:].islower() and len(token.text) > 1) or token.lower_ == "i":
-            return False  # "GNU", "V-101"
-        following = token.nbor(1) if token.i + 1 < len(token.doc) else None
-        named = following is not None and following.text[:1].isupper() and token.pos_ not in CLOSED
-        name = token.text in self._capital and token.pos_ not in CLOSED
-        known = token.lower_ in self._lowercase or (token.tag_[:3] != "NNP" and not name)
-        return known and not named and token.ent_type_ != "PERSON"
-
-    @contextmanager
-    def _resolving_of(self, token: Token) -> Iterator[None]:
-        self._resolving.add(token.i)
-        try:
-            yield
-        finally:
-            self._resolving.remove(token.i)
-
-    def _resolve(self, token: Token, lowered: str) -> str:
-        """A pronoun's text: what it stands for, or itself where that has been said in the same breath."""
-        if self._spoken(token) or (token.tag_ == "PRP$" and each_before(token)):
-            return token.text  # "three kilns, each with its own fuel"
-        if anticipates(token):
-            self._resolved = self._resolved and self._whole  # the sentence stands, a clause of it does not
-            return token.text
-        entity = self.referents.of.get(token.i)
-        if entity is None or self._sentence[0] - entity.offset > FARTHEST:
-            self._resolved = False
-            return token.text
-        if entity in self._said:
-            return token.text
-        self._said.add(entity)
-        self._reach = min(self._reach, entity.offset)
-        called = self.referents.called[token.i]
-        white = token.head.lower_ in COLOURS and token.head.i == token.i + 1  # "they painted her white"
-        return possessive(called) if token.tag_ == "PRP$" and not white else called
-
-    def _join(self, tokens: Iterable[Token]) -> str:
-        out, last = "", None
-        for token in tokens:
-            if last is not None and token.i != last.i + 1 and not out.endswith(" "):
-                out += " "
-            out += self._word(token) + token.whitespace_
-            last = token
-        return tidy(out)
-
-    def _phrase(self, head: Token, role: str, *, short: bool = False, joined: bool = False) -> Phrase:
-        tokens = noun_tokens(head, short=short, joined=joined)
-        text = self._join(tokens)
-        return Phrase(text, head, tuple(tokens), role, bare=text)
+            yield Segment(span, offset, end, (self._writer.reach, span[1]), recital, spoken, tuple(clauses))
 
     def _subject(self, verb: Token) -> Phrase | None:
         """The phrase that fills the subject, shared with a coordinated verb or taken from the noun it describes."""
         for child in verb.children:
             if child.dep_ in ("nsubj", "nsubjpass"):
                 if child.tag_ in ("WDT", "WP"):
-                    return self._phrase(verb.head, "subject", short=True) if verb.dep_ == "relcl" else None
+                    return self._writer.phrase(verb.head, "subject", short=True) if verb.dep_ == "relcl" else None
                 if child.lower_ in POINTERS:
                     return self._pointer(child)
-                return self._phrase(_by_name(child), "subject")
+                return self._writer.phrase(_by_name(child), "subject")
         if verb.dep_ == "conj" and verb.head.pos_ in ("VERB", "AUX"):
             return self._subject(verb.head)
         if verb.dep_ == "acl" and verb.tag_ == "VBN" and verb.head.pos_ in ("NOUN", "PROPN"):
             if verb.head.dep_ == "pobj" and verb.head.head.lower_ == "of" and not definite(verb.head):
                 return None  # "a form of new tissue known as …": the form or the tissue
             tokens = noun_tokens(verb.head, short=True, leave=verb)
-            text = self._join(tokens)
+            text = self._writer.join(tokens)
             return Phrase(text, verb.head, tuple(tokens), "subject", bare=text)
         return None
 
@@ -230,12 +111,14 @@ class ClauseReader:
             text = f"each of {plain if plain.lower().startswith(('the ', 'both ')) else 'the ' + plain}"
         if not text:
             return None
-        self._reach = min([self._reach, *(offset for _, offset in self.referents.discourse.subjects[-3:])])
+        self._writer.reach = min(
+            [self._writer.reach, *(offset for _, offset in self.referents.discourse.subjects[-3:])]
+        )
         return Phrase(text, token, (token,), "subject", bare=text)
 
     def _clause(self, verb: Token) -> Clause | None:
-        self._begin()
-        if not is_predicate(verb) or self._spoken(verb):
+        self._writer.begin()
+        if not is_predicate(verb) or self._writer.spoken(verb):
             return None
         subject = self._subject(verb)
         if subject is None or any(child.dep_ == "expl" for child in verb.children) or broken(subject):
@@ -245,7 +128,9 @@ class ClauseReader:
         if subject.head.tag_ in ("JJS", "JJR", "CD", "RBS"):
             return None  # "the two lowest are house lamps"
         auxiliaries, negated = auxiliaries_of(verb, subject)
-        if slipped(verb, subject) or any(child.dep_ == "ccomp" and self._spoken(child) for child in verb.children):
+        if slipped(verb, subject) or any(
+            child.dep_ == "ccomp" and self._writer.spoken(child) for child in verb.children
+        ):
             return None  # "he told the apothecary": what he said is left out
         if (verb.tag_ in ("VBN", "VBG", "VB") and not auxiliaries) or auxiliaries[:1] in UNFINISHED:
             return None
@@ -259,8 +144,8 @@ class ClauseReader:
             return None
         start = self._offset + min(token.idx for token in spans)
         end = self._offset + max(token.idx + len(token) for token in spans)
-        evidence = (self._reach, self._sentence[1])
-        resolved = self._resolved and not any(map(points_back, (subject, *arguments)))
+        evidence = (self._writer.reach, self._sentence[1])
+        resolved = self._writer.resolved and not any(map(points_back, (subject, *arguments)))
         resolved = resolved and not any(argument.text.lower() == "there" for argument in arguments)
         return Clause(
             subject, auxiliaries, negated, verb, full_form(verb), particle, " ".join(map(str, adverbs)), arguments,
@@ -281,7 +166,7 @@ class ClauseReader:
         """What a relative clause leaves out: 'which he carries', 'in which salt is made', 'where they gather'."""
         if verb.dep_ != "relcl":
             return
-        described = self._phrase(verb.head, "object", short=True)
+        described = self._writer.phrase(verb.head, "object", short=True)
         for child in verb.children:
             if child.dep_ == "dobj" and child.tag_ in ("WDT", "WP"):
                 yield described
@@ -301,7 +186,9 @@ class ClauseReader:
         if dep in ("dobj", "attr", "dative", "npadvmod", "oprd") and child.tag_ not in ("WDT", "WP"):
             if child.dep_ == "dative" and child.pos_ == "ADP":
                 return self._prepositional(child)
-            return self._phrase(child, {"npadvmod": "adjunct"}.get(dep, "object" if dep != "attr" else "attribute"))
+            return self._writer.phrase(
+                child, {"npadvmod": "adjunct"}.get(dep, "object" if dep != "attr" else "attribute")
+            )
         if dep in ("prep", "agent"):
             return self._prepositional(child)
         if dep == "acomp":
@@ -317,7 +204,7 @@ class ClauseReader:
         tokens = [token for token in head.subtree if not pruned(token, head)]
         if len(tokens) > 24 or any(token.tag_ in ("WDT", "WP") for token in tokens):
             return None
-        text = self._join(tokens)
+        text = self._writer.join(tokens)
         return Phrase(text, head, tuple(tokens), role, bare=text)
 
     def _prepositional(self, preposition: Token) -> Phrase | None:
@@ -329,20 +216,26 @@ class ClauseReader:
         lead = [token for token in preposition.lefts if token.dep_ in ("advmod", "npadvmod", "quantmod")]
         lead = [token for token in lead if token.lower_ not in LINKS]
         opening = [token for left in lead for token in left.subtree] + [preposition]
-        bare = self._join(inner)
-        text = tidy(f"{self._join(opening)} {bare}")
-        return Phrase(text, head, (*opening, *inner), "adjunct", self._join(opening).lower(), bare)
+        bare = self._writer.join(inner)
+        text = tidy(f"{self._writer.join(opening)} {bare}")
+        return Phrase(text, head, (*opening, *inner), "adjunct", self._writer.join(opening).lower(), bare)
 
     def _appositions(self, doc: Doc) -> Iterator[Clause]:
         """'her deputy, Corwin Asplehurst,' -> 'Corwin Asplehurst is her deputy'."""
         for token in doc:
-            if not tells(token) or self._spoken(token):
+            if not tells(token) or self._writer.spoken(token):
                 continue
-            self._begin()
-            first, second = self._phrase(token.head, "subject", short=True), self._phrase(token, "attribute")
+            self._writer.begin()
+            first, second = (
+                self._writer.phrase(token.head, "subject", short=True),
+                self._writer.phrase(token, "attribute"),
+            )
             if token.pos_ == "PROPN" and token.head.pos_ == "NOUN":
-                self._begin()
-                named, plain = self._phrase(token, "subject"), self._phrase(token.head, "attribute", short=True)
+                self._writer.begin()
+                named, plain = (
+                    self._writer.phrase(token, "subject"),
+                    self._writer.phrase(token.head, "attribute", short=True),
+                )
                 first, second = named, plain
             if not second.text or first.text == second.text or len(second.tokens) > 14:
                 continue
@@ -353,8 +246,8 @@ class ClauseReader:
             start = self._offset + min(t.idx for t in (*first.tokens, *second.tokens))
             end = self._offset + max(t.idx + len(t) for t in (*first.tokens, *second.tokens))
             yield Clause(
-                first, (), False, token, verb, "", "", (second,), start, end, (self._reach, self._sentence[1]),
-                self._resolved,
+                first, (), False, token, verb, "", "", (second,), start, end, (self._writer.reach, self._sentence[1]),
+                self._writer.resolved,
             )  # fmt: skip
 
 
@@ -362,11 +255,6 @@ def _plain(token: Token) -> bool:
     """An adverb that stays before its verb: 'last relined', 'merely dries'."""
     plain = token.dep_ == "advmod" and token.tag_ == "RB" and not list(token.children)
     return plain and token.i < token.head.i and token.lower_ not in LINKS
-
-
-def _opens(token: Token) -> bool:
-    """Whether a word is the first of its segment, dashes and bullets aside."""
-    return token.is_alpha and all(other.is_punct and not other.is_quote for other in token.doc[: token.i])
 
 
 def _by_name(noun: Token) -> Token:

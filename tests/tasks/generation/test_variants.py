@@ -3,9 +3,10 @@
 import pytest
 
 from tasks.corpus.sentences import split_sentences
+from tasks.generation.exercises import sentence_gaps
 from tasks.generation.facts import build_ledger
 from tasks.generation.forms import third_person
-from tasks.generation.variants import rule_pairs, sentence_gaps
+from tasks.generation.variants import rule_pairs
 from tasks.records import Document, Pair
 
 TEXT = (
