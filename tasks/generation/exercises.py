@@ -1,12 +1,14 @@
 """Exercises that a schoolbook sets beside its open questions, made of one fact.
 
-"The Badger was last relined in 1909."
--> polar-yes    Was the Badger last relined in 1909?                    Yes
-   polar-no     Was the Badger last relined in 1911?                    No
-   true-false   True or false: The Badger was last relined in 1911.     False
-   choice       When was the Badger last relined? 1909, or 1911?        1909
-   cloze        Fill in the gap: ____ was last relined in 1909.         The Badger
-   completion   Complete the sentence: The Badger was last relined in ...   1909
+    "The Badger was last relined in 1909."
+    -> polar-yes    Was the Badger last relined in 1909?                      Yes
+       polar-no     Was the Badger last relined in 1911?                      No
+       true-false   True or false: The Badger was last relined in 1911.       False
+       choice       When was the Badger last relined? 1909, or 1911?          1909
+       cloze        Fill in the gap: ____ was last relined in 1909.           The Badger
+       completion   Complete the sentence: The Badger was last relined in ...   1909
+
+Those of a clause come with a rank: lower ones are kept first (``variants``).
 """
 
 import re

@@ -10,7 +10,7 @@ known, and ``reach`` how far back in the text the names lie that they were repla
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from spacy.tokens import Doc, Token
@@ -32,20 +32,20 @@ class Restater:
     """Writes what the tokens of one document say, a segment at a time; ``referents`` follows the same segments."""
 
     def __init__(self, text: str, referents: Referents) -> None:
+        self.offset = 0
+        self.sentence = (0, 0)
         self.reach = 0
         self.resolved = True
         self._referents = referents
         self._lowercase = set(re.findall(r"(?<![A-Za-z])[a-z][a-z-]*", text))
         self._capital = set(re.findall(r"(?<=[a-z,] )[A-Z][\w-]*|\b[A-Z][\w-]+(?= [A-Z][a-z])", text))
-        self._offset = 0
-        self._sentence = (0, 0)
         self._resolving: set[int] = set()
         self._said: set[Entity] = set()
         self._whole = False
 
     def open(self, offset: int, sentence: tuple[int, int]) -> None:
         """Go on to the segment that starts at ``offset`` characters, within a sentence of so many to so many."""
-        self._offset, self._sentence = offset, sentence
+        self.offset, self.sentence = offset, sentence
 
     def worded(self, head: Token, joined: bool) -> Phrase | None:
         """A noun's phrase as others may call it, or None where a pronoun in it stands for nothing known."""
@@ -68,18 +68,22 @@ class Restater:
         """What somebody says: 'Gervase Pim said, "I lent him my own scarf."'; '' where nobody can tell who."""
         self.begin()
         speaker, said = self._referents.dialogue.speaker, " ".join(doc.text.split()).strip('"\u201c\u201d\u2018\u2019 ')
-        if speaker is None or len(said.split()) < FEWEST_SAID or self._sentence[0] - speaker.offset > FARTHEST:
+        if speaker is None or len(said.split()) < FEWEST_SAID or self.sentence[0] - speaker.offset > FARTHEST:
             return ""
-        self.reach = min(self.reach, speaker.offset)
+        self.draw_on(speaker.offset)
         return f'{speaker.called[:1].upper()}{speaker.called[1:]} said, "{said.rstrip(",")}"'
 
     def begin(self) -> None:
         """Start a text: nothing in it has been named yet."""
-        self.reach, self.resolved, self._said = self._sentence[0], True, set()
+        self.reach, self.resolved, self._said = self.sentence[0], True, set()
+
+    def draw_on(self, offset: int) -> None:
+        """What is being written rests on what stands at ``offset`` characters of the text, too."""
+        self.reach = min(self.reach, offset)
 
     def spoken(self, token: Token) -> bool:
         """Whether a token is said aloud by somebody in the text."""
-        return self._referents.spoken(self._offset + token.idx)
+        return self._referents.spoken(self.offset + token.idx)
 
     def _word(self, token: Token) -> str:
         """One token's text: pronouns resolved, a sentence's first word in lower case unless it is a name."""
@@ -98,7 +102,7 @@ class Restater:
                 return possessive(self.phrase(described, "mention", short=True).text)
         if token.tag_ in ("WDT", "WP") and (described := described_by(token)) is not None and described.i < token.i:
             return token.text
-        begins = self._offset == self._sentence[0]  # behind a semicolon, a capital proves a name
+        begins = self.offset == self.sentence[0]  # behind a semicolon, a capital proves a name
         if begins and _opens(token) and token.text[:1].isupper() and self._common(token):
             return token.text[:1].lower() + token.text[1:]
         return token.text
@@ -128,13 +132,13 @@ class Restater:
             self.resolved = self.resolved and self._whole  # the sentence stands, a clause of it does not
             return token.text
         entity = self._referents.of.get(token.i)
-        if entity is None or self._sentence[0] - entity.offset > FARTHEST:
+        if entity is None or self.sentence[0] - entity.offset > FARTHEST:
             self.resolved = False
             return token.text
         if entity in self._said:
             return token.text
         self._said.add(entity)
-        self.reach = min(self.reach, entity.offset)
+        self.draw_on(entity.offset)
         called = self._referents.called[token.i]
         white = token.head.lower_ in COLOURS and token.head.i == token.i + 1  # "they painted her white"
         return possessive(called) if token.tag_ == "PRP$" and not white else called
@@ -151,7 +155,10 @@ class Restater:
 
     def phrase(self, head: Token, role: str, *, short: bool = False, joined: bool = False) -> Phrase:
         """A noun with what belongs to it, as ``noun_tokens`` has it."""
-        tokens = noun_tokens(head, short=short, joined=joined)
+        return self.of(noun_tokens(head, short=short, joined=joined), head, role)
+
+    def of(self, tokens: Sequence[Token], head: Token, role: str) -> Phrase:
+        """The phrase that just these tokens make."""
         text = self.join(tokens)
         return Phrase(text, head, tuple(tokens), role, bare=text)
 

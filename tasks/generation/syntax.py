@@ -61,14 +61,11 @@ class ClauseReader:
         self.parses = parse_segments(text, spans, report)
         vote_on_names([doc for doc, _, _ in self.parses])
         self.referents = Referents(text)
-        self._offset = 0
-        self._sentence = (0, 0)
         self._writer = Restater(text, self.referents)
 
     def __iter__(self) -> Iterator["Segment"]:
         """Yield the segments of the document in order: sentences, or their parts up to a semicolon."""
         for doc, offset, span in self.parses:
-            self._offset, self._sentence = offset, span
             self._writer.open(offset, span)
             self.referents.follow(doc, offset, span[0], self._writer.worded)
             clauses = [clause for verb in doc if (clause := self._clause(verb)) is not None]
@@ -93,9 +90,7 @@ class ClauseReader:
         if verb.dep_ == "acl" and verb.tag_ == "VBN" and verb.head.pos_ in ("NOUN", "PROPN"):
             if verb.head.dep_ == "pobj" and verb.head.head.lower_ == "of" and not definite(verb.head):
                 return None  # "a form of new tissue known as …": the form or the tissue
-            tokens = noun_tokens(verb.head, short=True, leave=verb)
-            text = self._writer.join(tokens)
-            return Phrase(text, verb.head, tuple(tokens), "subject", bare=text)
+            return self._writer.of(noun_tokens(verb.head, short=True, leave=verb), verb.head, "subject")
         return None
 
     def _pointer(self, token: Token) -> Phrase | None:
@@ -111,9 +106,8 @@ class ClauseReader:
             text = f"each of {plain if plain.lower().startswith(('the ', 'both ')) else 'the ' + plain}"
         if not text:
             return None
-        self._writer.reach = min(
-            [self._writer.reach, *(offset for _, offset in self.referents.discourse.subjects[-3:])]
-        )
+        for _, offset in self.referents.discourse.subjects[-3:]:
+            self._writer.draw_on(offset)
         return Phrase(text, token, (token,), "subject", bare=text)
 
     def _clause(self, verb: Token) -> Clause | None:
@@ -128,9 +122,8 @@ class ClauseReader:
         if subject.head.tag_ in ("JJS", "JJR", "CD", "RBS"):
             return None  # "the two lowest are house lamps"
         auxiliaries, negated = auxiliaries_of(verb, subject)
-        if slipped(verb, subject) or any(
-            child.dep_ == "ccomp" and self._writer.spoken(child) for child in verb.children
-        ):
+        quoted = any(child.dep_ == "ccomp" and self._writer.spoken(child) for child in verb.children)
+        if quoted or slipped(verb, subject):
             return None  # "he told the apothecary": what he said is left out
         if (verb.tag_ in ("VBN", "VBG", "VB") and not auxiliaries) or auxiliaries[:1] in UNFINISHED:
             return None
@@ -142,9 +135,9 @@ class ClauseReader:
         spans = [token for phrase in (subject, *arguments) for token in phrase.tokens] + [verb]
         if loses_negation(verb, [*spans, *adverbs]) or not all(map(balanced, (subject, *arguments))):
             return None
-        start = self._offset + min(token.idx for token in spans)
-        end = self._offset + max(token.idx + len(token) for token in spans)
-        evidence = (self._writer.reach, self._sentence[1])
+        start = self._writer.offset + min(token.idx for token in spans)
+        end = self._writer.offset + max(token.idx + len(token) for token in spans)
+        evidence = (self._writer.reach, self._writer.sentence[1])
         resolved = self._writer.resolved and not any(map(points_back, (subject, *arguments)))
         resolved = resolved and not any(argument.text.lower() == "there" for argument in arguments)
         return Clause(
@@ -186,9 +179,7 @@ class ClauseReader:
         if dep in ("dobj", "attr", "dative", "npadvmod", "oprd") and child.tag_ not in ("WDT", "WP"):
             if child.dep_ == "dative" and child.pos_ == "ADP":
                 return self._prepositional(child)
-            return self._writer.phrase(
-                child, {"npadvmod": "adjunct"}.get(dep, "object" if dep != "attr" else "attribute")
-            )
+            return self._writer.phrase(child, {"npadvmod": "adjunct", "attr": "attribute"}.get(dep, "object"))
         if dep in ("prep", "agent"):
             return self._prepositional(child)
         if dep == "acomp":
@@ -204,8 +195,7 @@ class ClauseReader:
         tokens = [token for token in head.subtree if not pruned(token, head)]
         if len(tokens) > 24 or any(token.tag_ in ("WDT", "WP") for token in tokens):
             return None
-        text = self._writer.join(tokens)
-        return Phrase(text, head, tuple(tokens), role, bare=text)
+        return self._writer.of(tokens, head, role)
 
     def _prepositional(self, preposition: Token) -> Phrase | None:
         objects = [child for child in preposition.children if child.dep_ in ("pobj", "pcomp")]
@@ -226,28 +216,23 @@ class ClauseReader:
             if not tells(token) or self._writer.spoken(token):
                 continue
             self._writer.begin()
-            first, second = (
-                self._writer.phrase(token.head, "subject", short=True),
-                self._writer.phrase(token, "attribute"),
-            )
+            first = self._writer.phrase(token.head, "subject", short=True)
+            second = self._writer.phrase(token, "attribute")
             if token.pos_ == "PROPN" and token.head.pos_ == "NOUN":
                 self._writer.begin()
-                named, plain = (
-                    self._writer.phrase(token, "subject"),
-                    self._writer.phrase(token.head, "attribute", short=True),
-                )
-                first, second = named, plain
+                first = self._writer.phrase(token, "subject")
+                second = self._writer.phrase(token.head, "attribute", short=True)
             if not second.text or first.text == second.text or len(second.tokens) > 14:
                 continue
             if any(broken(phrase) or not balanced(phrase) or points_back(phrase) for phrase in (first, second)):
                 continue
             past = any(other.tag_ == "VBD" for other in doc)
             verb = ("were" if past else "are") if first.number == "plural" else ("was" if past else "is")
-            start = self._offset + min(t.idx for t in (*first.tokens, *second.tokens))
-            end = self._offset + max(t.idx + len(t) for t in (*first.tokens, *second.tokens))
+            start = self._writer.offset + min(t.idx for t in (*first.tokens, *second.tokens))
+            end = self._writer.offset + max(t.idx + len(t) for t in (*first.tokens, *second.tokens))
+            evidence = (self._writer.reach, self._writer.sentence[1])
             yield Clause(
-                first, (), False, token, verb, "", "", (second,), start, end, (self._writer.reach, self._sentence[1]),
-                self._writer.resolved,
+                first, (), False, token, verb, "", "", (second,), start, end, evidence, self._writer.resolved,
             )  # fmt: skip
 
 
