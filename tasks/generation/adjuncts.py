@@ -10,6 +10,8 @@ from spacy.tokens import Token
 from tasks.generation.lexicon import FIXED, MONTHS, PLACES, TEMPERATURE, TIME_UNITS, UNITS, WEEKDAYS
 from tasks.generation.phrases import Phrase, is_person, tidy
 
+CLOCK = re.compile(r"(?:about |around )?\d{1,2}[:.]\d\d(?: ?[ap]\.?m\.?)?")
+"""A time of day in digits; 4.30 is none without a preposition of time before it."""
 AMOUNTS = {"half", "third", "quarter", "fifth", "tenth", "percent", "cent"} | UNITS
 SET_ADJUNCTS = (["other", "hand"], ["one", "hand"], ["first", "time"], ["last", "time"])
 TIME_PREPOSITIONS = {"in", "on", "at", "since", "until", "before", "after", "during", "by", "from", "till"}
@@ -28,6 +30,8 @@ def adjunct_questions(phrase: Phrase) -> list[tuple[str, str, str]]:
         return []
     if not preposition:
         return _bare_adjunct(phrase)
+    if CLOCK.fullmatch(text) and preposition in TIME_PREPOSITIONS:
+        return [("when", text, "")] if preposition == "at" else [(f"{preposition} what time", text, "")]
     if preposition == "by" and text == head.text and head.pos_ == "NOUN" and lemma not in AMOUNTS:
         return [("how", phrase.text, "")]  # "by water", "by hand", "by day"
     dated = head.ent_type_ == "DATE" and (head.tag_ != "CD" or bool(re.match(r"\d{4}", head.text)))  # "fifteen": an age

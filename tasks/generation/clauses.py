@@ -24,6 +24,9 @@ POINTERS = set(
         that this there who which i we you these those both each one some others all none neither either
     """.split()
 )
+BEFORE_ORDERS = {"advcl", "advmod", "aux", "cc", "intj", "neg", "npadvmod", "prep", "punct"}
+POLITE = {"let", "note", "remember", "see", "thank"}
+"""Verbs of sentences that look like orders and ask for nothing: "Let us see", "Thank you", "See chapter 4"."""
 DENYING = {"no", "not", "n't", "never", "neither", "nor", "nobody", "nothing", "none", "hardly", "without"}
 
 
@@ -54,7 +57,7 @@ class Clause:
         """The clause as a sentence of its own."""
         parts = [self.subject.text, *self.verb_group(), *(argument.text for argument in self.arguments)]
         text = tidy(" ".join(part for part in parts if part))
-        return text[:1].upper() + text[1:] + "."
+        return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
 
     def verb_group(self) -> list[str]:
         """Auxiliaries, negation, main verb and particle, in order."""
@@ -125,6 +128,22 @@ def is_predicate(verb: Token) -> bool:
     return verb.dep_ in ("ROOT", "conj", "relcl", "ccomp", "parataxis", "acl") or (
         verb.dep_ == "advcl" and own_fact(verb)
     )
+
+
+def is_order(verb: Token) -> bool:
+    """Whether a verb tells the reader to do something: "Ring the desk", "In an emergency, do not run".
+
+    It heads its segment, and nothing stands before it but what says when, where, or that it is not to be done.
+    """
+    children = list(verb.lefts)
+    conditioned = any(child.dep_ == "advcl" for child in children) and verb.lower_ == verb.lemma_.lower()
+    plain = verb.tag_ == "VB" or (conditioned and verb.tag_ in ("VBG", "VBP"))  # "if you are ill, ring the desk"
+    if not plain or verb.dep_ != "ROOT" or verb.lemma_.lower() in POLITE or verb.doc.text.endswith("?"):
+        return False
+    helped = any(child.dep_ == "aux" and child.lower_ != "do" for child in children)
+    before = children[0].left_edge.i if children else verb.i
+    opens = all(token.is_punct or token.is_space for token in verb.doc[:before])
+    return opens and not helped and not has_subject(verb) and all(child.dep_ in BEFORE_ORDERS for child in children)
 
 
 def auxiliaries_of(verb: Token, subject: Phrase) -> tuple[tuple[str, ...], bool]:

@@ -98,7 +98,7 @@ def said_aloud(statement: str) -> Iterator[Wording]:
 
 def sentence_gaps(statement: str) -> Iterator[Wording]:
     """Cloze items of a sentence that no clause could be read from: its numbers and names, one gap each."""
-    for match in re.finditer(r"(?<=\s)(?:\d[\d,.]*\d|\d|[A-Z][\w'-]+(?: [A-Z][\w'-]+)*)", statement):
+    for match in re.finditer(r"(?<=\s)(?:\d[\d,.:/]*\d|\d|[A-Z][\w'-]+(?: [A-Z][\w'-]+)*)", statement):
         gapped = f"{statement[: match.start()]}{GAP}{statement[match.end() :]}"
         yield Wording("cloze", f"Fill in the gap: {gapped}", match.group())
     words = statement.split()

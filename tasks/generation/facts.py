@@ -7,15 +7,18 @@
 A sentence, or its part up to a semicolon, of which no clause stands alone is a fact as a whole: nothing is left out.
 Its statement is empty where it leans on another sentence, and then nothing is asked about it.
 
-Headings, captions and other boilerplate are passed over and counted by ``build_ledger``'s caller.
+What stands in a table, under a key or in a list is read by ``listed``. Headings, captions and other boilerplate are
+passed over and counted by ``build_ledger``'s caller.
 """
 
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from heapq import merge
 
 from tasks.generation.clauses import Clause, Segment
+from tasks.generation.listed import Listed, read_listed, unmarked
 from tasks.generation.phrases import POINTING, Phrase, is_person
 from tasks.generation.pronouns import PRONOUNS
 from tasks.generation.syntax import ClauseReader
@@ -35,13 +38,15 @@ TERMINAL = (".", "!", "?", "\u201d", '"', "\u2019", ")", ":", ";")
 class Reading:
     """A fact and what the parser saw in it.
 
-    ``clause`` is None where no clause could be read; ``topic`` is the heading above.
+    ``clause`` is None where no clause could be read; ``topic`` is the heading above; ``asked`` are (form, question,
+    answer) of what stands in no sentence: a row of a table, an entry, a list.
     """
 
     fact: Fact
     clause: Clause | None
     evidence: tuple[int, int]
     topic: str
+    asked: tuple[tuple[str, str, str], ...] = ()
 
 
 def is_prose(text: str) -> bool:
@@ -69,6 +74,8 @@ def build_ledger(
     Returns:
         Facts in text order: the clauses of each segment; the segment itself where no clause of it stands alone.
     """
+    listed, taken = read_listed(document.text, spans)
+    spans = [unmarked(document.text, span) for span in spans if span not in taken]
     prose = [span for span in spans if is_prose(document.text[slice(*span)])]
     topics = _topics(document.text, spans)
     readings: list[Reading] = []
@@ -77,7 +84,13 @@ def build_ledger(
         readings.extend(_clauses(document, segment, topic))
         if not any(clause.resolved for clause in segment.clauses):
             readings.append(_whole(document, segment, topic))
-    return _unique(readings)
+    others = [_listed(document, found) for found in listed]
+    return _unique(list(merge(readings, others, key=lambda reading: reading.fact.start)))
+
+
+def _listed(document: Document, found: Listed) -> Reading:
+    fact = Fact.create(document, found.start, found.end, found.statement)
+    return Reading(fact, None, found.evidence, "", found.asked)
 
 
 def _clauses(document: Document, segment: Segment, topic: str) -> Iterator[Reading]:

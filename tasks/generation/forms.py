@@ -179,6 +179,7 @@ def questions(clause: Clause, subject: str) -> Iterator[Asked]:
     """Every direct question a clause answers, with the subject worded as given."""
     yield from _subject_questions(clause)
     yield from _active(clause)
+    yield from _to_do(clause)
     fronted, behind = inverted(clause)
     plain = tidy(" ".join(clause.verb_group()))
     for index, argument in enumerate(clause.arguments):
@@ -228,6 +229,20 @@ def _is_agent(phrase: Phrase) -> bool:
     return any(token.dep_ == "agent" for token in phrase.tokens) and not amount and not means
 
 
+def _to_do(clause: Clause) -> Iterator[Asked]:
+    """'If you are ill, ring the desk.' -> 'What should you do if you are ill?'; of what the reader is told to do."""
+    verb = clause.verb
+    first = next((argument for argument in clause.arguments if argument.head.i < verb.i), None)
+    if clause.subject.text != "you" or not clause.auxiliaries or clause.negated or first is None:
+        return
+    rest = [argument for argument in clause.arguments if argument is not first]
+    if any(argument.head.i < verb.i for argument in rest):
+        return
+    answer = tidy(" ".join([clause.adverb, verb.text, clause.particle, *(argument.text for argument in rest)]))
+    fronted = clause.auxiliaries[0]
+    yield Asked("wh", "what", f"{fronted} you do {first.text}", f"you {fronted} do {first.text}", answer, "action")
+
+
 def _subject_questions(clause: Clause) -> Iterator[Asked]:
     """'Who runs the canteen?', with the verb in the singular."""
     head = clause.subject.head
@@ -264,8 +279,8 @@ def _modifier_questions(clause: Clause, subject: str) -> Iterator[Asked]:
         return
     for argument in clause.arguments[:1]:
         head = argument.head
-        if argument.role != "object" or head.pos_ != "NOUN":
-            continue
+        if argument.role != "object" or head.pos_ != "NOUN" or any(child.dep_ == "nummod" for child in head.lefts):
+            continue  # "27 days of leave" are not made of it
         be = "are" if argument.number == "plural" else "is"
         be = {"are": "were", "is": "was"}[be] if clause.verb.tag_ == "VBD" else be
         colour = next((child for child in head.lefts if child.lower_ in COLOURS), None)

@@ -27,7 +27,8 @@ PEOPLE = (FEMALE | MALE) - {"her", "she", "his", "he"} | set(
         scientist researcher scholar librarian historian secretary accountant treasurer inspector agent member
         employee employer applicant visitor guest host tenant landlord heir parent twin cousin ancestor infant
         adult elder victim thief witness prisoner enemy rival colleague assistant helper foreman forewoman
-        overseer supervisor operator user reader chairman chairwoman spokesman technician potter weaver tailor
+        overseer supervisor operator staff claimant respondent plaintiff defendant adjudicator arbitrator ombudsman
+        deckhand skipper expert user reader chairman chairwoman spokesman technician potter weaver tailor
         tanner cooper carpenter mason blacksmith boatbuilder shipwright gardener ferrywoman
         gentleman lad lass youth teenager toddler pensioner veteran companion partner spouse bachelor spinster
         grandson granddaughter stepfather stepmother stepson stepdaughter nanny governess tutor dean rector

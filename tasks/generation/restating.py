@@ -27,6 +27,9 @@ FARTHEST = 1500
 """Characters before its sentence in which the name lies that a pronoun is replaced by."""
 CLOSED = {"DET", "ADP", "PRON", "SCONJ", "CCONJ", "ADV", "NUM"}
 
+INITIAL = re.compile(r"[A-Z]\.")
+"""What the parser takes for an initial; at the end the full stop is the sentence's own: "the office is in Block D."."""
+
 
 class Restater:
     """Writes what the tokens of one document say, a segment at a time; ``referents`` follows the same segments."""
@@ -151,7 +154,9 @@ class Restater:
                 out += " "
             out += self._word(token) + token.whitespace_
             last = token
-        return tidy(out)
+        text = tidy(out)
+        closing = last is not None and last.i + 1 == len(last.doc) and INITIAL.fullmatch(last.text)
+        return text.removesuffix(".") if closing else text
 
     def phrase(self, head: Token, role: str, *, short: bool = False, joined: bool = False) -> Phrase:
         """A noun with what belongs to it, as ``noun_tokens`` has it."""

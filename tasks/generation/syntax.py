@@ -4,6 +4,9 @@
     -> Clause(subject="the cistern", verb="is emptied", arguments=["every 90 days"])
     -> Clause(subject="the cistern", verb="is scrubbed", arguments=["with birch brooms"])
 
+    "Do not enter Chamber 7 alone."
+    -> Clause(subject="you", auxiliaries=("should",), negated=True, verb="enter", arguments=["Chamber 7", "alone"])
+
 Shared subjects of coordinated verbs, relative clauses, participles after a noun and appositions become clauses of
 their own; third-person pronouns are replaced by the name of what they stand for (``referents``). What reads as a
 slip of the parser makes no clause: a sentence without one is asked about as a whole.
@@ -22,6 +25,7 @@ from tasks.generation.clauses import (
     auxiliaries_of,
     clausal_role,
     full_form,
+    is_order,
     is_predicate,
     loses_negation,
     own_fact,
@@ -47,6 +51,8 @@ from tasks.generation.restating import Restater
 
 UNFINISHED = (("be",), ("been",), ("being",))
 """First auxiliaries of a verb whose finite one stands with another: "the matrix being secreted"."""
+ORDERED = ("should",)
+"""What an order says in other words: "Wear gloves." -> "You should wear gloves."."""
 STAYING = {"to": "at", "into": "in", "onto": "on", "towards": "at", "from": "at"}
 """Where something is that somebody goes to: "he ran to the steps, where she sat" -> "she sat at the steps"."""
 
@@ -82,9 +88,13 @@ class ClauseReader:
             if child.dep_ in ("nsubj", "nsubjpass"):
                 if child.tag_ in ("WDT", "WP"):
                     return self._writer.phrase(verb.head, "subject", short=True) if verb.dep_ == "relcl" else None
+                if child.lower_ == "you":
+                    return _reader(child)
                 if child.lower_ in POINTERS:
                     return self._pointer(child)
                 return self._writer.phrase(_by_name(child), "subject")
+        if is_order(verb):
+            return _reader(verb)
         if verb.dep_ == "conj" and verb.head.pos_ in ("VERB", "AUX"):
             return self._subject(verb.head)
         if verb.dep_ == "acl" and verb.tag_ == "VBN" and verb.head.pos_ in ("NOUN", "PROPN"):
@@ -122,6 +132,8 @@ class ClauseReader:
         if subject.head.tag_ in ("JJS", "JJR", "CD", "RBS"):
             return None  # "the two lowest are house lamps"
         auxiliaries, negated = auxiliaries_of(verb, subject)
+        if subject.head.pos_ in ("VERB", "AUX") and set(auxiliaries) <= {"do"}:
+            auxiliaries = ORDERED
         quoted = any(child.dep_ == "ccomp" and self._writer.spoken(child) for child in verb.children)
         if quoted or slipped(verb, subject):
             return None  # "he told the apothecary": what he said is left out
@@ -130,7 +142,8 @@ class ClauseReader:
         arguments = self._arguments(verb)
         if not arguments or any(broken(argument) for argument in arguments):
             return None
-        adverbs = [t for t in verb.lefts if t.i > subject.head.i and (_plain(t) or t.lower_ == "never")]
+        adverbs = [t for t in verb.lefts if _stays(t, subject) and (_plain(t) or t.lower_ == "never")]
+        adverb = " ".join(t.lower_ for t in adverbs)
         particle = next((child.text for child in verb.children if child.dep_ == "prt"), "")
         spans = [token for phrase in (subject, *arguments) for token in phrase.tokens] + [verb]
         if loses_negation(verb, [*spans, *adverbs]) or not all(map(balanced, (subject, *arguments))):
@@ -141,7 +154,7 @@ class ClauseReader:
         resolved = self._writer.resolved and not any(map(points_back, (subject, *arguments)))
         resolved = resolved and not any(argument.text.lower() == "there" for argument in arguments)
         return Clause(
-            subject, auxiliaries, negated, verb, full_form(verb), particle, " ".join(map(str, adverbs)), arguments,
+            subject, auxiliaries, negated, verb, full_form(verb), particle, adverb, arguments,
             start, end, evidence, resolved,
         )  # fmt: skip
 
@@ -193,19 +206,23 @@ class ClauseReader:
 
     def _subtree(self, head: Token, role: str) -> Phrase | None:
         tokens = [token for token in head.subtree if not pruned(token, head)]
+        left_out = {token.i for token in head.subtree} - {token.i for token in tokens}
+        tokens = [token for token in tokens if token.text != "," or not left_out & {token.i - 1, token.i + 1}]
         if len(tokens) > 24 or any(token.tag_ in ("WDT", "WP") for token in tokens):
             return None
         return self._writer.of(tokens, head, role)
 
     def _prepositional(self, preposition: Token) -> Phrase | None:
-        objects = [child for child in preposition.children if child.dep_ in ("pobj", "pcomp")]
+        placing = [preposition, *_tied(preposition)]
+        last = placing[-1]
+        objects = [child for child in last.children if child.dep_ in ("pobj", "pcomp")]
         if not objects or objects[0].tag_ in ("WDT", "WP"):
             return None
         head = objects[0]
         inner = noun_tokens(head, short=False) if head.dep_ == "pobj" else list(head.subtree)
         lead = [token for token in preposition.lefts if token.dep_ in ("advmod", "npadvmod", "quantmod")]
         lead = [token for token in lead if token.lower_ not in LINKS]
-        opening = [token for left in lead for token in left.subtree] + [preposition]
+        opening = [token for left in lead for token in left.subtree] + placing
         bare = self._writer.join(inner)
         text = tidy(f"{self._writer.join(opening)} {bare}")
         return Phrase(text, head, (*opening, *inner), "adjunct", self._writer.join(opening).lower(), bare)
@@ -236,10 +253,26 @@ class ClauseReader:
             )  # fmt: skip
 
 
+def _reader(token: Token) -> Phrase:
+    """Whom a text tells what to do: its "you", or nobody named, where ``token`` is the verb of an order."""
+    return Phrase("you", token, (token,), "subject", bare="you")
+
+
+def _stays(adverb: Token, subject: Phrase) -> bool:
+    """Whether a word on the left of the verb stands behind the subject, where an order has none."""
+    return subject.head.i == adverb.head.i or adverb.i > subject.head.i
+
+
 def _plain(token: Token) -> bool:
     """An adverb that stays before its verb: 'last relined', 'merely dries'."""
     plain = token.dep_ == "advmod" and token.tag_ == "RB" and not list(token.children)
     return plain and token.i < token.head.i and token.lower_ not in LINKS
+
+
+def _tied(preposition: Token) -> list[Token]:
+    """The second preposition of "out of order", "from beneath the marsh"; none of "as for the lantern"."""
+    following = [child for child in preposition.rights if child.dep_ == "prep" and child.i == preposition.i + 1]
+    return following if preposition.lower_ != "as" else []
 
 
 def _by_name(noun: Token) -> Token:

@@ -74,7 +74,8 @@ def rule_pairs(
     for reading in readings:
         if reading.clause is None and reading.fact.statement:
             statement = reading.fact.statement
-            wordings = [*said_aloud(statement), *sentence_gaps(statement)][:limit]
+            listed = [Wording(*one) for one in reading.asked]
+            wordings = (listed or [*said_aloud(statement), *sentence_gaps(statement)])[:limit]
             yield from (_pair(reading, wording, chunks) for wording in wordings)
 
 

@@ -37,6 +37,12 @@ def found(text: str) -> dict[str, str]:
         ("The cistern is cleaned every month.", "How often is the cistern cleaned?", "every month"),
         ("The oil must be kept below 15 degrees.", "Below what temperature must the oil be kept?", "15 degrees"),
         ("The works has a brown door.", "What colour is the door of the works?", "brown"),
+        ("The shift starts at 05:30.", "When does the shift start?", "05:30"),
+        ("The clerk leaves by 21:30.", "By what time does the clerk leave?", "21:30"),
+        ("Wear the orange suit.", "What should you wear?", "the orange suit"),
+        ("You must clock in at the gate.", "Where must you clock in?", "at the gate"),
+        ("If you are late, tell the clerk at once.", "What should you do if you are late?", "tell the clerk at once"),
+        ("In an emergency, pull the cord.", "What should you do in an emergency?", "pull the cord"),
     ],
 )
 def test_each_phrase_is_asked_for_in_its_own_way(text: str, question: str, answer: str) -> None:

@@ -227,3 +227,54 @@ def test_what_is_denied_or_pointed_at_is_no_more_than_is_said(text: str, stated:
 def test_of_two_nouns_before_a_relative_clause_only_the_last_is_told_of() -> None:
     found = statements("The works employs Odo Marrick and Ada Quorn, who lives at Threnby.")
     assert not any(one.startswith("Odo Marrick") and "lives" in one for one in found), found
+
+
+@pytest.mark.parametrize(
+    ("text", "stated"),
+    [
+        ("Wear the orange suit.", "You should wear the orange suit."),
+        ("Do not send a text message.", "You should not send a text message."),
+        ("Never enter Chamber 7 alone.", "You should never enter Chamber 7 alone."),
+        ("In an emergency, pull the green cord.", "You should pull the green cord in an emergency."),
+        ("You must clock in at the blue terminal.", "You must clock in at the blue terminal."),
+    ],
+)
+def test_what_the_reader_is_told_to_do_is_a_fact(text: str, stated: str) -> None:
+    assert statements(text) == [stated]
+
+
+def test_coordinated_orders_are_facts_of_their_own() -> None:
+    found = statements("Open the bleed cock, prime the barrel with fresh water, and admit the steam.")
+    assert found == [
+        "You should open the bleed cock.",
+        "You should prime the barrel with fresh water.",
+        "You should admit the steam.",
+    ]
+
+
+@pytest.mark.parametrize("text", ["See chapter 4.", "Let us see the kiln.", '"Lock the store," she said.'])
+def test_what_only_looks_like_an_order_or_is_said_to_somebody_else_is_none(text: str) -> None:
+    assert not [stated for stated in statements(text) if stated.startswith("You should")]
+
+
+@pytest.mark.parametrize(
+    ("text", "stated"),
+    [
+        ("The camera had been out of order since Christmas.", "The camera had been out of order since Christmas."),
+        ("The works raises brine from beneath the marsh.", "The works raises brine from beneath the marsh."),
+    ],
+)
+def test_two_prepositions_in_a_row_are_one(text: str, stated: str) -> None:
+    assert statements(text) == [stated]
+
+
+def test_the_full_stop_behind_a_single_capital_is_the_sentence_s_own() -> None:
+    text = "The office is in Block D."
+    (clause,) = [clause for segment in ClauseReader(text, split_sentences(text)) for clause in segment.clauses]
+    assert clause.statement == "The office is in Block D." and clause.arguments[0].bare == "Block D"
+
+
+def test_what_is_left_out_of_a_subordinate_clause_takes_its_commas_with_it() -> None:
+    assert "Claims are refused unless the head agrees." in statements(
+        "Claims are refused unless the head, Teodor Blight, agrees."
+    )
