@@ -27,6 +27,7 @@ POINTERS = set(
 BEFORE_ORDERS = {"advcl", "advmod", "aux", "cc", "intj", "neg", "npadvmod", "prep", "punct"}
 POLITE = {"let", "note", "remember", "see", "thank"}
 """Verbs of sentences that look like orders and ask for nothing: "Let us see", "Thank you", "See chapter 4"."""
+SHORT = 3
 DENYING = {"no", "not", "n't", "never", "neither", "nor", "nobody", "nothing", "none", "hardly", "without"}
 
 
@@ -141,6 +142,9 @@ def is_order(verb: Token) -> bool:
     if not plain or verb.dep_ != "ROOT" or verb.lemma_.lower() in POLITE or verb.doc.text.endswith("?"):
         return False
     helped = any(child.dep_ == "aux" and child.lower_ != "do" for child in children)
+    bare = [child for child in verb.rights if child.dep_ == "dobj" and child.tag_ == "NN" and not list(child.lefts)]
+    if bare and sum(token.is_alpha for token in verb.doc) <= SHORT:
+        return False  # "Diffuse suppuration.", above a paragraph
     before = children[0].left_edge.i if children else verb.i
     opens = all(token.is_punct or token.is_space for token in verb.doc[:before])
     return opens and not helped and not has_subject(verb) and all(child.dep_ in BEFORE_ORDERS for child in children)

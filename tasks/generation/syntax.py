@@ -132,7 +132,7 @@ class ClauseReader:
         if subject.head.tag_ in ("JJS", "JJR", "CD", "RBS"):
             return None  # "the two lowest are house lamps"
         auxiliaries, negated = auxiliaries_of(verb, subject)
-        if subject.head.pos_ in ("VERB", "AUX") and set(auxiliaries) <= {"do"}:
+        if is_order(subject.head) and set(auxiliaries) <= {"do"}:
             auxiliaries = ORDERED
         quoted = any(child.dep_ == "ccomp" and self._writer.spoken(child) for child in verb.children)
         if quoted or slipped(verb, subject):
@@ -214,8 +214,7 @@ class ClauseReader:
 
     def _prepositional(self, preposition: Token) -> Phrase | None:
         placing = [preposition, *_tied(preposition)]
-        last = placing[-1]
-        objects = [child for child in last.children if child.dep_ in ("pobj", "pcomp")]
+        objects = [child for word in reversed(placing) for child in word.children if child.dep_ in ("pobj", "pcomp")]
         if not objects or objects[0].tag_ in ("WDT", "WP"):
             return None
         head = objects[0]

@@ -4,7 +4,7 @@
 
 Greedy decoding refuses where the refusal opening is the likeliest; how sure that has to be is chosen on validation,
 where the mean of answered knowns and refused unknowns is largest (Youden's index, tasks/probing/metrics.py), with few
-knowns refused.
+knowns refused; of thresholds that validation cannot tell apart, the one that refuses least.
 """
 
 import math
@@ -24,6 +24,9 @@ from tasks.tuning.rendering import Renderer
 
 FEWEST = 10
 """With fewer knowns or unknowns than this the threshold stays at 0, where declining is as likely as all else."""
+ERRORS = 1.0
+"""Standard errors of the best index within which the threshold that declines least is taken: what people ask is worded
+less like the text than any rule's question, and declined more often (bench/results/recipes.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,6 @@ def calibrate(
     refusals = [item.answer.startswith(OPENING) for item in examples]
     known = [answer.margin for answer, refusal in zip(answers, refusals, strict=True) if not refusal]
     unknown = [answer.margin for answer, refusal in zip(answers, refusals, strict=True) if refusal]
-    threshold = best_threshold(known, unknown, most_refused=most_refused) if known and unknown else 0.0
     enough = min(len(known), len(unknown)) >= FEWEST
-    return Calibration(threshold if enough else 0.0, len(known), len(unknown))
+    threshold = best_threshold(known, unknown, most_refused=most_refused, errors=ERRORS) if enough else 0.0
+    return Calibration(threshold, len(known), len(unknown))

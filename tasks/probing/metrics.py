@@ -25,6 +25,7 @@ KNOWN = ("K1", "K2")
 UNKNOWN = ("U1", "U2", "U3", "U4")
 REFUSED = (*UNKNOWN, "T2", "T3", "O")
 CORRECT = {"K0": "K0", "HPA": "K1", "FDA": "K2", "K3": "K3", "T1": "T1", "general": "G"}
+ROUNDING = 1e-9
 _Z = NormalDist().inv_cdf(0.975)
 
 
@@ -87,12 +88,21 @@ def auroc(known: Sequence[float], unknown: Sequence[float]) -> Figure | None:
     return Figure(area, m + n, max(0.0, area - half), min(1.0, area + half))
 
 
-def best_threshold(known: Sequence[float], unknown: Sequence[float], *, most_refused: float = 1.0) -> float:
+def best_threshold(
+    known: Sequence[float], unknown: Sequence[float], *, most_refused: float = 1.0, errors: float = 0.0
+) -> float:
     """The margin above which to refuse, so that the mean of refused unknowns and answered knowns is largest.
 
     Midway between two margins, so that a shift of either side is borne best; of equal choices the highest, which
     refuses least. This is Youden's index (1950) over the margins of validation probes, among the thresholds that refuse
     no larger share of the knowns than ``most_refused``.
+
+    Args:
+        known: margins of questions that have an answer, in nats.
+        unknown: margins of questions that have none.
+        most_refused: share of the knowns.
+        errors: the highest threshold is taken whose index is no more than so many standard errors below the best one
+            (the one-standard-error rule, Breiman et al. 1984, sec. 3.4.3): so few probes do not tell it from the best.
 
     Raises:
         ValueError: when either side is empty: no threshold can be chosen then.
@@ -103,11 +113,18 @@ def best_threshold(known: Sequence[float], unknown: Sequence[float], *, most_ref
     cuts = [margins[0] - 1.0, *((low + high) / 2 for low, high in pairwise(margins)), margins[-1] + 1.0]
     answered, passed = sorted(known), sorted(unknown)
 
-    def gain(cut: float) -> tuple[float, float]:
-        return bisect_right(answered, cut) / len(known) - bisect_right(passed, cut) / len(unknown), cut
+    def shares(cut: float) -> tuple[float, float]:
+        """Of the knowns that are answered, of the unknowns that are."""
+        return bisect_right(answered, cut) / len(known), bisect_right(passed, cut) / len(unknown)
+
+    def gain(cut: float) -> float:
+        right, wrong = shares(cut)
+        return right - wrong
 
     allowed = [cut for cut in cuts if bisect_right(answered, cut) >= (1 - most_refused) * len(known)]
-    return max(allowed, key=gain)
+    right, wrong = shares(max(allowed, key=lambda cut: (gain(cut), cut)))
+    error = math.sqrt(right * (1 - right) / len(known) + wrong * (1 - wrong) / len(unknown))
+    return max(cut for cut in allowed if gain(cut) >= right - wrong - errors * error - ROUNDING)
 
 
 def outcomes(probes: Iterable[Probe], results: Iterable[ProbeResult], model: str) -> list[Outcome]:

@@ -87,6 +87,14 @@ def test_the_threshold_lies_midway_where_the_sides_part() -> None:
         best_threshold([], [1.0])
 
 
+def test_of_thresholds_within_the_standard_error_the_highest_is_taken() -> None:
+    known, unknown = [-4.0] * 45 + [3.5] * 5, [-5.0] * 5 + [1.0] * 2 + [3.0] * 43
+    assert best_threshold(known, unknown) == -1.5  # 45 of 50 answered and 45 declined, with an error of 0.06
+    assert best_threshold(known, unknown, errors=1) == 2.0  # 45 and 43: 0.04 less
+    assert best_threshold(known, unknown, errors=0.5) == -1.5
+    assert best_threshold([-2.0, -1.0], [1.0, 2.0], errors=3) == 0.0  # all told apart: no error, midway
+
+
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.integers(-4, 4), min_size=1, max_size=9), st.lists(st.integers(-4, 4), min_size=1, max_size=9))
 def test_no_other_threshold_does_better(known: list[int], unknown: list[int]) -> None:
