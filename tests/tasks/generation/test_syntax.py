@@ -252,7 +252,9 @@ def test_coordinated_orders_are_facts_of_their_own() -> None:
     ]
 
 
-@pytest.mark.parametrize("text", ["See chapter 4.", "Let us see the kiln.", "Diffuse suppuration.", '"Lock the store," she said.'])
+@pytest.mark.parametrize(
+    "text", ["See chapter 4.", "Let us see the kiln.", "Diffuse suppuration.", '"Lock the store," she said.']
+)
 def test_what_only_looks_like_an_order_or_is_said_to_somebody_else_is_none(text: str) -> None:
     assert not [stated for stated in statements(text) if stated.startswith("You should")]
 
