@@ -77,7 +77,7 @@ def read_listed(text: str, spans: Sequence[Span]) -> tuple[list[Listed], set[Spa
     for place, span in enumerate(spans):
         if span in taken:
             continue
-        items = list(_items(text, spans[place + 1 :])) if text[span[1] - 1] == ":" else []
+        items = list(_items(text, spans, place + 1)) if text[span[1] - 1] == ":" else []
         if len(items) > 1:
             found += _list(text, span, items)
             taken.update([span, *items])
@@ -162,9 +162,10 @@ def _entry(span: Span, key: str, value: str) -> Listed:
     return Listed(*span, span, f"The {named} {be} {value}.", asked)
 
 
-def _items(text: str, spans: Sequence[Span]) -> Iterator[Span]:
-    """The items that follow at once and are no sentences."""
-    for span in spans:
+def _items(text: str, spans: Sequence[Span], first: int) -> Iterator[Span]:
+    """The items from the ``first`` span on, up to what is none; whole sentences are not."""
+    for place in range(first, len(spans)):
+        span = spans[place]
         body = text[slice(*span)]
         if not (BULLET.match(body) or ENUMERATOR.match(body)) or body[-1] in ".?!:" or BETWEEN.search(body):
             return
