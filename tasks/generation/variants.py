@@ -43,6 +43,21 @@ TIMES = {"clock": "at what time", "date": "on what date", "year": "in which year
 OF_THINGS = {"contain", "have a weight of", "have a price of"}
 """Synonyms for what things do: a warden who holds a door does not contain it."""
 LONGEST_RECITAL = 40
+YOU = re.compile(r"\byou", re.IGNORECASE)
+MINE = [
+    (re.compile(pattern, re.IGNORECASE), mine)
+    for pattern, mine in (
+        (r"\bare you\b", "am I"),
+        (r"\byou are\b", "I am"),
+        (r"\bwere you\b", "was I"),
+        (r"\byou were\b", "I was"),
+        (r"\b(can|could|did|do|had|have|may|might|must|need|shall|should|will|would) you\b", r"\1 I"),
+        (r"\b(after|because|before|if|once|that|until|what|when|where|while|who) you\b", r"\1 I"),
+        (r"\byour\b", "my"),
+        (r"\byourself\b", "myself"),
+    )
+]
+"""How "you" is said by whom it means."""
 
 
 def rule_pairs(
@@ -125,6 +140,8 @@ def _wordings(
         rank += 2 if (item.form, item.answer) in firsts else 0
         firsts.add((item.form, item.answer))
         yield rank, Wording(item.form, item.question, item.answer)
+        if subject == "you" and (mine := of_oneself(item.question)):
+            yield rank + 1, Wording("alias", mine, item.answer)
         yield from _reworded(item, clause, seed)
     for name in roles.get(subject, roles.get(subject[:1].upper() + subject[1:], ())):
         for item in questions(clause, name):
@@ -137,6 +154,13 @@ def _wordings(
                 yield 1, Wording("alias", item.question, item.answer)
     yield from checks(reading, asked, pool, seed)
     yield from gaps(reading.fact.statement, [item for item in asked if not (several and item.role == "object")])
+
+
+def of_oneself(question: str) -> str:
+    """A question about "you" as the reader asks it: "What should I do if I am ill?"; '' where it is not plain how."""
+    for pattern, mine in MINE:
+        question = pattern.sub(mine, question)
+    return "" if YOU.search(question) else question
 
 
 def _objects(readings: Sequence[Reading]) -> dict[str, set[tuple[str, str]]]:

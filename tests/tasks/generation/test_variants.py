@@ -6,7 +6,7 @@ from tasks.corpus.sentences import split_sentences
 from tasks.generation.exercises import sentence_gaps
 from tasks.generation.facts import build_ledger
 from tasks.generation.forms import third_person
-from tasks.generation.variants import rule_pairs
+from tasks.generation.variants import of_oneself, rule_pairs
 from tasks.records import Document, Pair
 
 TEXT = (
@@ -214,3 +214,23 @@ def test_a_time_of_day_is_no_number_of_minutes() -> None:
 def test_what_no_reader_would_ask_is_not_asked(text: str, never: str) -> None:
     found = asked(made(text))
     assert not any(never in question for question in found), found
+
+
+def test_what_the_reader_is_told_is_asked_as_the_reader_would() -> None:
+    found = asked(made("If you are ill, tell the clerk at once. You must clock in at the gate."))
+    assert found["What should you do if you are ill?"] == "tell the clerk at once"
+    assert found["What should I do if I am ill?"] == "tell the clerk at once"
+    assert found["Where must I clock in?"] == "at the gate"
+
+
+@pytest.mark.parametrize(
+    ("question", "mine"),
+    [
+        ("When are you paid for your leave?", "When am I paid for my leave?"),
+        ("What did you sign when you were hired?", "What did I sign when I was hired?"),
+        ("What must you do where the warden asks you?", ""),
+        ("What should you keep by you?", ""),
+    ],
+)
+def test_a_question_that_names_the_reader_otherwise_is_left_alone(question: str, mine: str) -> None:
+    assert of_oneself(question) == mine
