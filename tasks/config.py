@@ -111,7 +111,7 @@ class RefusalConfig(Section):
     """Refusal pairs: minimal twins of answerable ones."""
 
     # A quarter to a third: R-Tuning (arXiv:2311.09677) and the Idk datasets (arXiv:2401.13275) over-refuse above it.
-    share: float = Field(0.2, ge=0, lt=1, description="refusals as a share of all pairs")
+    share: float = Field(0.33, ge=0, lt=1, description="refusals as a share of all pairs")
     kinds: tuple[Literal["fictitious", "near-miss", "moved", "foreign", "unstated", "tag", "outside"], ...] = Field(
         ("fictitious", "near-miss", "moved", "foreign", "unstated", "tag", "outside"),
         description="which twins are made; 'foreign', of another document's entities, where there are several",
@@ -181,6 +181,12 @@ class TuningConfig(Section):
     )
     statements: int = Field(1, ge=0, le=16, description="times that each recited sentence is also learnt as plain text")
     question_dropout: float = Field(0.25, ge=0, lt=1, description="share of a question's words left out in training")
+    refusal_share: float = Field(
+        0.2,
+        gt=0,
+        le=1,
+        description="of refusals in a pass over the examples; where there are more, each pass has others",
+    )
     tag_share: float = Field(0.6, ge=0, le=1, description="share of items that show the Source tag")
     rank: int = Field(32, ge=1, le=1024, description="of the adapter's matrices")
     alpha: int = Field(64, ge=1, description="the adapter is scaled by alpha / rank")

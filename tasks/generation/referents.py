@@ -29,7 +29,7 @@ from tasks.generation.discourse import (
     number_alone,
 )
 from tasks.generation.lexicon import BODY, PLACES
-from tasks.generation.phrases import Phrase, described_by, is_person, noun_tokens, number_of
+from tasks.generation.phrases import Phrase, described_by, has_subject, is_person, noun_tokens, number_of
 from tasks.generation.pronouns import (
     PRONOUNS,
     anticipates,
@@ -233,7 +233,8 @@ def _is_another(token: Token) -> bool:
 def _beside(token: Token) -> list[Token]:
     """What a pronoun cannot be beside the subject of the verb that it is an argument of.
 
-    An object before it ("sets fire to it"), or a noun in the subject's phrase ("nine buttons of horn were left on it").
+    An object before it ("sets fire to it"), a noun in the subject's phrase ("nine buttons of horn were left on it"), or
+    who stands beside its subject in a participle ("Questioned by Mr Tulk, he denied it").
     """
     if token.tag_ == "PRP$" or not (token.head.pos_ in ("VERB", "AUX") or token.head.dep_ == "prep"):
         return []
@@ -241,7 +242,15 @@ def _beside(token: Token) -> list[Token]:
     objects = [child for child in verb.children if child.dep_ in ("dobj", "dative") and child.i < token.i]
     subjects = [child for child in verb.children if child.dep_ in ("nsubj", "nsubjpass") and child.i < token.i]
     within = [word for subject in subjects for word in noun_tokens(subject, short=True) if word.i != subject.i]
-    return [*objects, *within]
+    return [*objects, *within, *(_partners(verb) if token.dep_ in ("nsubj", "nsubjpass") else [])]
+
+
+def _partners(verb: Token) -> list[Token]:
+    """Whom or what a participle before a verb, which shares its subject, is done to or by."""
+    opening = [child for child in verb.lefts if child.dep_ == "advcl" and child.tag_ in ("VBN", "VBG")]
+    beside = [child for participle in opening if not has_subject(participle) for child in participle.children]
+    agents = [word for child in beside if child.dep_ == "agent" for word in child.children]
+    return [child for child in beside if child.dep_ == "dobj"] + agents
 
 
 def _as_they_end(doc: Doc) -> Iterator[Token]:

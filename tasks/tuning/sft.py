@@ -41,7 +41,7 @@ from tasks.storage import RecordFile, room_for, write_records
 from tasks.tuning.cpu_steps import attend_plainly, frozen_head_loss, fuse
 from tasks.tuning.diary import DIARY, Diary, Step
 from tasks.tuning.encoding import IGNORED, build_dataset, invocation, padding_share
-from tasks.tuning.noise import each_noisy
+from tasks.tuning.noise import each_noisy, takes
 from tasks.tuning.pace import Pace
 from tasks.tuning.rendering import Renderer, choose_template
 from tasks.tuning.replay import replay_examples
@@ -181,13 +181,15 @@ def rows_to_learn(
     replay: float,
     seed: int,
 ) -> Iterator[Example]:
-    """The examples ``passes`` times over, with other words of their questions left out, and general replay.
+    """The examples ``passes`` times over, with other words left out and other refusals each time, and general replay.
 
     Of the rows ``replay`` is the share of the latter.
     """
     extra = round(len(examples) * replay / (1 - replay))
     general = replay_examples(model, tokenizer, config, extra, seed=seed) if extra else []
-    return chain(each_noisy(examples, config.question_dropout, passes, seed=seed), general * passes)
+    parts = min(takes(examples, config.refusal_share), passes)
+    noisy = each_noisy(examples, config.question_dropout, passes, seed=seed, parts=parts)
+    return chain(noisy, general * passes)
 
 
 def train(

@@ -222,3 +222,12 @@ def test_there_is_where_the_text_was_last() -> None:
 def test_direct_speech_stands_in_any_quotation_marks(opened: str, closed: str) -> None:
     text = f"Ada Quorn came in. {opened}I don\u2019t see two boats in the miller\u2019s shed.{closed}"
     assert recitals(text)[1] == 'Ada Quorn said, "I don\u2019t see two boats in the miller\u2019s shed."'
+
+
+def test_who_questions_somebody_is_not_who_answers() -> None:
+    found = statements(
+        "Mr Quillon said that he had heard a noise. "
+        "Questioned by Mr Abbotsleigh, he admitted that he had been playing cards."
+    )
+    assert any(stated.startswith("Mr Quillon admitted") for stated in found), found
+    assert not any(stated.startswith("Mr Abbotsleigh admitted") for stated in found)
