@@ -16,17 +16,11 @@ from dataclasses import dataclass
 
 from spacy.tokens import Token
 
-from tasks.generation.adjuncts import AMOUNTS, adjunct_questions
+from tasks.generation.adjuncts import AMOUNTS
+from tasks.generation.arguments import ask_argument, noun_alone
 from tasks.generation.clauses import Clause
 from tasks.generation.facts import Reading
-from tasks.generation.lexicon import (
-    COLOURS,
-    LIGHT_VERBS,
-    MEASURE_NOUN,
-    MONTHS,
-    SET_OBJECTS,
-    UNITS,
-)
+from tasks.generation.lexicon import COLOURS
 from tasks.generation.phrases import Phrase, is_person, tidy
 
 SAME_PAST = set(
@@ -100,79 +94,6 @@ def inverted(clause: Clause) -> tuple[str, str]:
         return "did", tidy(f"{negation} {tail.format(lemma)}")
     plural = clause.subject.number == "plural"
     return ("do" if plural else "does"), tidy(f"{negation} {tail.format(lemma)}")
-
-
-def noun_question(phrase: Phrase) -> list[tuple[str, str, str]]:
-    """Ways to ask for a noun phrase: (question phrase, answer, what stays behind the verb)."""
-    head, text = phrase.head, phrase.bare
-    set_object = head.dep_ == "dobj" and head.head.lemma_.lower() in LIGHT_VERBS
-    if (set_object and text.lower().split()[0] in SET_OBJECTS) or head.tag_ == "VBG":
-        return []  # "what does it take?" where it takes place; "what did he lie?" where he lay shivering
-    ways: list[tuple[str, str, str]] = []
-    number = next((child for child in head.lefts if child.dep_ == "nummod" or child.tag_ == "CD"), None)
-    noun = _noun(phrase)
-    clock = any(child.lower_ in ("to", "past") for child in head.rights)  # "ten minutes to eleven"
-    if number is not None and noun and not clock and number.lower_ != "one" and head.lemma_.lower() not in MONTHS:
-        count = tidy(" ".join(t.text for t in phrase.tokens if t.i <= number.i and t.tag_ not in ("DT", "PRP$")))
-        rest = tidy(" ".join(t.text for t in phrase.tokens if t.i > head.i))
-        if rest in text and (head.lemma_.lower() in UNITS or head.tag_ == "NNS"):
-            ways.append((f"how many {noun}", f"{count} {noun}", rest))
-    if is_person(head) and head.tag_ not in ("NNS",):
-        ways.append(("who", text, ""))
-    elif head.ent_type_ in ("DATE", "TIME") and phrase.role == "adjunct":
-        ways.append(("when", text, ""))
-    else:
-        ways.append(("what", text, ""))
-        ways.extend(_kinds(phrase))
-    return ways
-
-
-def _noun(phrase: Phrase) -> str:
-    """The head noun with its compounds, without numbers and determiners: 'litres', 'linen bags'."""
-    head = phrase.head
-    kept = [child for child in head.lefts if child.dep_ in ("compound", "amod") and child.tag_ != "CD"]
-    return tidy(" ".join(token.text for token in [*kept, head]))
-
-
-def _kinds(phrase: Phrase) -> Iterator[tuple[str, str, str]]:
-    """'What kind of oil', 'what colour of string': asked for the modifier of the head noun."""
-    head = phrase.head
-    modifiers = [child for child in head.lefts if child.dep_ in ("amod", "compound") and child.pos_ != "PROPN"]
-    if not modifiers or head.pos_ != "NOUN":
-        return
-    first = modifiers[0]
-    if first.lower_ in COLOURS:
-        yield f"what colour of {head.text}", first.text, ""
-    elif first.tag_ in ("NN", "JJ", "NNS") and first.lower_ not in ("own", "other", "same", "new", "first", "last"):
-        yield f"what kind of {head.text}", phrase.bare, ""
-
-
-def clausal_questions(phrase: Phrase) -> list[tuple[str, str, str]]:
-    """Ways to ask for a subordinate clause: why, when, under what condition."""
-    if phrase.role == "time" and phrase.text.lower().startswith(("until ", "till ")):
-        return [("until when", phrase.text, "")]
-    if phrase.role == "time" and phrase.text.lower().startswith("since "):
-        return [("since when", phrase.text, "")]
-    words = {"reason": "why", "purpose": "why", "time": "when", "condition": "when"}
-    return [(words[phrase.role], phrase.text, "")] if phrase.role in words else []
-
-
-def ask_argument(phrase: Phrase) -> list[tuple[str, str, str]]:
-    """All ways to ask for one argument of a clause."""
-    if phrase.role in ("object", "attribute"):
-        return noun_question(phrase)
-    if phrase.role == "adjunct":
-        return adjunct_questions(phrase)
-    if phrase.role == "quality":
-        return _quality(phrase)
-    return clausal_questions(phrase)
-
-
-def _quality(phrase: Phrase) -> list[tuple[str, str, str]]:
-    head = phrase.head
-    if head.lower_ in MEASURE_NOUN and any(token.tag_ == "CD" for token in phrase.tokens):
-        return [(f"how {head.text}", phrase.text, "")]
-    return [("what colour", phrase.text, "")] if head.lower_ in COLOURS else []
 
 
 def questions(clause: Clause, subject: str) -> Iterator[Asked]:
@@ -290,8 +211,10 @@ def _modifier_questions(clause: Clause, subject: str) -> Iterator[Asked]:
         of = next((child for child in head.rights if child.lower_ == "of"), None)
         if of is not None and (made := next(iter(of.children), None)) is not None and not is_person(made):
             answer = tidy(" ".join(token.text for token in made.subtree))
-            text = f"{be} the {_noun(argument)} of {subject} made of"
-            yield Asked("attribute", "what", text, f"the {_noun(argument)} of {subject} {be} made of", answer, "object")
+            text = f"{be} the {noun_alone(argument)} of {subject} made of"
+            yield Asked(
+                "attribute", "what", text, f"the {noun_alone(argument)} of {subject} {be} made of", answer, "object"
+            )
 
 
 def polar(clause: Clause, subject: str) -> str:
